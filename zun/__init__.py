@@ -1,0 +1,1 @@
+"""Containers as a first-class resource of an OpenStack cloud."""

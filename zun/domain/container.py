@@ -1,0 +1,131 @@
+"""The container: every field once, what a new one starts with, and what its clients see of its age."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from zun.domain import kinds, lifecycle
+from zun.domain.lifecycle import Desired, Status, Task
+from zun.domain.model import Entity, Field, Version
+
+
+class Container(Entity, frozen=True, kw_only=True):
+    """One container. Fields marked ``of="sandbox"`` are facts of its sandbox, read here and written there."""
+
+    sandbox_uuid: Annotated[str, Field(doc="the sandbox it lives in", length=36, index=True)]
+    project_id: Annotated[str, Field(shown=True, filter=True, length=255, index=True)]
+    user_id: Annotated[str, Field(shown=True, filter=True, length=255)]
+    name: Annotated[str, Field(create=kinds.NAME, update=kinds.NAME, shown=True, filter=True, length=255, index=True)]
+    image: Annotated[str, Field(doc="image reference", create=kinds.IMAGE, required=True, shown=True, filter=True, length=255)]
+    image_driver: Annotated[str, Field(create=kinds.IMAGE_DRIVER, shown=True, length=255)] = "docker"
+    image_pull_policy: Annotated[
+        str | None, Field(create=kinds.PULL_POLICY, shown=True, admin=True, guarded=True, length=16)
+    ] = None
+    registry_id: Annotated[str | None, Field(doc="uuid of the registry to pull from", shown=True, length=36)] = None
+    cpu: Annotated[float, Field(doc="cores", create=kinds.CPU, update=kinds.CPU, shown=True)] = 1.0
+    cpu_policy: Annotated[str, Field(create=kinds.CPU_POLICY, shown=True, length=16)] = "shared"
+    memory: Annotated[
+        int, Field(doc="MiB, shown as text", create=kinds.MEMORY, update=kinds.MEMORY, shown=True, show=str, filter=True)
+    ] = 512
+    disk: Annotated[int, Field(doc="GiB", create=kinds.DISK, shown=True)] = 0
+    command: Annotated[list[str], Field(doc="replaces the image's CMD", create=kinds.WORDS, shown=True)] = []
+    entrypoint: Annotated[
+        list[str], Field(doc="replaces the image's ENTRYPOINT", create=kinds.WORDS, since=Version(1, 40), shown=True)
+    ] = []
+    environment: Annotated[dict[str, str], Field(create=kinds.ENVIRONMENT, shown=True)] = {}
+    labels: Annotated[dict[str, str], Field(create=kinds.LABELS, shown=True)] = {}
+    workdir: Annotated[str | None, Field(create=kinds.WORKDIR, shown=True, length=255)] = None
+    restart_policy: Annotated[dict[str, str], Field(create=kinds.RESTART_POLICY, shown=True)] = {}
+    interactive: Annotated[bool, Field(doc="standard input stays open", create=kinds.BOOLEAN, shown=True)] = False
+    tty: Annotated[bool, Field(doc="has a terminal", create=kinds.BOOLEAN, shown=True)] = False
+    auto_remove: Annotated[
+        bool, Field(create=kinds.BOOLEAN_STRICT, since=Version(1, 3), below="gate", shown=True, filter=True)
+    ] = False
+    auto_heal: Annotated[bool, Field(create=kinds.BOOLEAN, update=kinds.BOOLEAN, shown=True)] = False
+    privileged: Annotated[
+        bool, Field(create=kinds.BOOLEAN, since=Version(1, 21), below="gate", shown=True, admin=True, guarded=True)
+    ] = False
+    healthcheck: Annotated[
+        dict[str, Any], Field(create=kinds.HEALTHCHECK, since=Version(1, 22), below="gate-filled", shown=True)
+    ] = {}
+    mounts: Annotated[list[dict[str, Any]], Field(create=kinds.MOUNTS, since=Version(1, 11), below="gate-filled")] = []
+    ports: Annotated[list[int], Field(doc="ports that the image exposes", shown=True)] = []
+
+    hostname: Annotated[
+        str | None, Field(create=kinds.HOSTNAME, since=Version(1, 9), below="gate", shown=True, of="sandbox")
+    ] = None
+    host: Annotated[str | None, Field(shown=True, admin=True, filter=True, of="sandbox")] = None
+    requested_host: Annotated[str | None, Field(of="sandbox")] = None
+    availability_zone: Annotated[str | None, Field(create=kinds.ZONE, of="sandbox")] = None
+    runtime: Annotated[
+        str | None,
+        Field(create=kinds.RUNTIME, since=Version(1, 5), below="gate", shown=True, admin=True, guarded=True, of="sandbox"),
+    ] = None
+    hints: Annotated[dict[str, Any], Field(create=kinds.HINTS, of="sandbox")] = {}
+    nets: Annotated[list[dict[str, Any]], Field(create=kinds.NETS, of="sandbox")] = []
+    security_groups: Annotated[list[str], Field(create=kinds.SECURITY_GROUPS, shown=True, of="sandbox")] = []
+    exposed_ports: Annotated[
+        dict[str, Any], Field(create=kinds.EXPOSED_PORTS, since=Version(1, 24), below="gate", of="sandbox")
+    ] = {}
+    addresses: Annotated[dict[str, list[dict[str, Any]]], Field(shown=True, of="sandbox")] = {}
+
+    status: Annotated[Status, Field(shown=True, filter=True, length=20)] = Status.CREATING
+    status_reason: Annotated[str | None, Field(shown=True)] = None
+    task_state: Annotated[Task | None, Field(shown=True, filter=True, length=32)] = None
+    desired: Annotated[Desired, Field(doc="what the user wants of it", length=16)] = Desired.CREATED
+    revision: Annotated[int, Field(doc="counts the engine objects made for it: a rebuild makes another")] = 0
+    incarnation: Annotated[int, Field(doc="counts its starts, whoever made them")] = 0
+    restart_count: Annotated[int, Field(doc="restarts by its policy since a user started it")] = 0
+    engine_id: Annotated[str | None, Field(doc="the engine's name for it", length=255)] = None
+    exit_code: Annotated[int | None, Field(doc="of its last life")] = None
+    error: Annotated[str | None, Field(doc="the engine's word on why the last life failed")] = None
+    started_at: Annotated[datetime | None, Field(doc="when its last life began (UTC)")] = None
+    finished_at: Annotated[datetime | None, Field(doc="when its last life ended (UTC)")] = None
+
+
+def life(container: Container) -> lifecycle.Life:
+    """The part of the container that the lifecycle decides."""
+    return lifecycle.Life(**{name: getattr(container, name) for name in lifecycle.LIFE_FIELDS})
+
+
+def living(container: Container, new: lifecycle.Life) -> Container:
+    """The container with a new life."""
+    return msgspec.structs.replace(container, **{name: getattr(new, name) for name in lifecycle.LIFE_FIELDS})
+
+
+_GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi psi omega"
+).split()
+
+
+def random_name(chance: random.Random) -> str:
+    """A name for a container that was given none: ``sigma-7-container``."""
+    return f"{chance.choice(_GREEK)}-{chance.randint(1, 24)}-container"
+
+
+def status_detail(container: Container, now: datetime) -> str | None:
+    """The status in the words that Docker's users know: ``Up 5 mins``, ``Exited(1) 3 hours ago (error)``."""
+    failed = " (error)" if container.error else ""
+    match container.status:
+        case Status.RUNNING if container.started_at:
+            return f"Up {_age(container.started_at, now)}"
+        case Status.PAUSED if container.started_at:
+            return f"Up {_age(container.started_at, now)} (paused)"
+        case Status.STOPPED if container.finished_at:
+            return f"Exited({container.exit_code}) {_age(container.finished_at, now)} ago{failed or ' '}"
+        case Status.CREATED | Status.RESTARTING | Status.DEAD:
+            return container.status.value
+        case _:
+            return None
+
+
+def _age(since: datetime, now: datetime) -> str:
+    seconds = max(0, int((now - since).total_seconds()))
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("mins", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} seconds"

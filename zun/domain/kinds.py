@@ -1,0 +1,380 @@
+"""The forms that values take in requests: schema and meaning together (REST contract, sections 4 and 5)."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from typing import Any
+
+from zun.domain.model import Bounds, Json, Kind
+
+TRUE = frozenset({"true", "t", "1", "on", "y", "yes"})
+FALSE = frozenset({"false", "f", "0", "off", "n", "no"})
+
+#: bounds on what the contract leaves open, so that no request is without a limit
+MAX_ENTRIES = 1000
+MAX_TEXT = 65_536
+
+NAME_PATTERN = "^[a-zA-Z0-9][a-zA-Z0-9_.-]+$"
+HOST_PATTERN = "^[a-zA-Z0-9-._]*$"
+
+
+def _fixed(name: str, schema: Json, load: Any = None) -> Kind:
+    return Kind(name, lambda bounds: schema, load or (lambda value, bounds: value))
+
+
+def _or_null(kind: Kind) -> Kind:
+    def schema(bounds: Bounds) -> Json:
+        return {"anyOf": [kind.schema(bounds), {"type": "null"}]}
+
+    return Kind(kind.name, schema, lambda value, bounds: None if value is None else kind.load(value, bounds))
+
+
+def text(name: str, low: int = 0, high: int = MAX_TEXT, pattern: str | None = None) -> Kind:
+    """A string of ``low`` to ``high`` characters that matches ``pattern``; NUL never passes, no engine or database can hold it."""
+    schema: Json = {"type": "string", "minLength": low, "maxLength": high}
+    schema["pattern"] = pattern or "^[^\\u0000]*$"
+    return _fixed(name, schema)
+
+
+def optional_text(name: str, low: int = 0, high: int = MAX_TEXT, pattern: str | None = None) -> Kind:
+    """As :func:`text`, or null."""
+    return _or_null(text(name, low, high, pattern))
+
+
+def choice(name: str, *values: str) -> Kind:
+    """One of a few words."""
+    return _fixed(name, {"type": "string", "enum": list(values)})
+
+
+def whole(name: str, low: int = 0, high: int = 2**31 - 1) -> Kind:
+    """An integer or its digits; the limits hold for the number that the digits say. An empty string or null is "not given"."""
+    schema: Json = {
+        "anyOf": [
+            {"type": "integer", "minimum": low, "maximum": high},
+            {"type": "string", "pattern": "^[0-9]*$", "maxLength": 18},
+            {"type": "null"},
+        ]
+    }
+    return _fixed(name, schema, lambda value, bounds: _whole(value, low, high))
+
+
+def _whole(value: Any, low: int, high: int) -> int | None:
+    if value is None or value == "":
+        return None
+    number = int(value)
+    if not low <= number <= high:
+        raise ValueError(f"must be between {low} and {high}")
+    return number
+
+
+def _bounded_number(name: str, low: str, high: str, integer: bool) -> Kind:
+    """A number within the operator's bounds, or its digits; null is "not given"."""
+
+    def schema(bounds: Bounds) -> Json:
+        limits = {"minimum": getattr(bounds, low), "maximum": getattr(bounds, high)}
+        digits = "^[0-9]+$" if integer else "^[0-9]*(\\.[0-9]+)?$"
+        return {
+            "anyOf": [
+                {"type": "integer" if integer else "number", **limits},
+                {"type": "string", "pattern": digits, "minLength": 1, "maxLength": 18},
+                {"type": "null"},
+            ]
+        }
+
+    def load(value: Any, bounds: Bounds) -> float | int | None:
+        if value is None:
+            return None
+        number = int(value) if integer else float(value)
+        if not math.isfinite(number) or not getattr(bounds, low) <= number <= getattr(bounds, high):
+            raise ValueError(f"must be between {getattr(bounds, low)} and {getattr(bounds, high)}")
+        return number
+
+    return Kind(name, schema, load)
+
+
+def _truth(words: tuple[str, ...]) -> Kind:
+    schema: Json = {"anyOf": [{"type": "boolean"}, {"type": "string", "enum": list(words)}]}
+    return _fixed("boolean", schema, lambda value, bounds: value if isinstance(value, bool) else value.lower() in TRUE)
+
+
+#: B1, B2, B3 and B4 of the contract, section 4
+BOOLEAN = _truth(("True", "true", "False", "false"))
+BOOLEAN_QUERY = _truth(
+    ("True", "true", "TRUE", "False", "false", "FALSE", "1", "0", "ON", "On", "on", "OFF", "Off", "off", "YES", "Yes", "yes", "NO", "No", "no")
+)
+BOOLEAN_STRICT = _fixed("boolean", {"type": ["boolean", "null"]}, lambda value, bounds: bool(value))
+
+
+def _lenient_truth(value: Any, bounds: Bounds) -> bool:
+    word = str(value).lower()
+    if word in TRUE:
+        return True
+    if word in FALSE or word == "":
+        return False
+    raise ValueError("must be a boolean word such as 'true' or 'false'")
+
+
+BOOLEAN_LIST = _fixed("boolean", {"type": ["boolean", "string"], "maxLength": 5}, _lenient_truth)
+
+NAME = optional_text("name", 2, 255, NAME_PATTERN)
+IMAGE = text("image reference", 2, 255, "[a-zA-Z0-9][a-zA-Z0-9_.-]")
+HOSTNAME = text("host name", 1, 63, HOST_PATTERN)
+HOST = text("host", 1, 255, HOST_PATTERN)
+ZONE = optional_text("availability zone", 1, 255)
+RUNTIME = optional_text("runtime", 1, 32, "^[a-zA-Z0-9][a-zA-Z0-9_.-]*$")
+REGISTRY = text("registry", 2, 255, NAME_PATTERN)
+WORKDIR = optional_text("directory", 0, 255)
+CPU = _bounded_number("cpu", "min_cpu", "max_cpu", integer=False)
+MEMORY = _bounded_number("memory", "min_memory", "max_memory", integer=True)
+DISK = _bounded_number("disk", "min_disk", "max_disk", integer=True)
+CPU_POLICY = choice("CPU policy", "dedicated", "shared")
+
+
+def _image_driver(value: Any, bounds: Bounds) -> str | None:
+    return None if value in (None, "None") else value
+
+
+IMAGE_DRIVER = Kind(
+    "image driver",
+    lambda bounds: {"anyOf": [{"type": "string", "enum": [*bounds.image_drivers, "None"]}, {"type": "null"}]},
+    _image_driver,
+)
+PULL_POLICY = _fixed(
+    "pull policy",
+    {"type": ["string", "null"], "enum": ["never", "always", "ifnotpresent", "Never", "Always", "IfNotPresent", None]},
+    lambda value, bounds: value and value.lower(),
+)
+
+
+# --- lists and objects ---------------------------------------------------------------------------
+
+_SCALAR: Json = {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_TEXT}
+
+
+def _word(value: Any) -> str:
+    """A scalar as the text that a shell or an environment would show."""
+    if value is None:
+        return ""
+    return str(value)
+
+
+def _words(value: Any, bounds: Bounds) -> list[str]:
+    words = [_word(item) for item in value or ()]
+    if any("\0" in word for word in words):
+        raise ValueError("must not contain NUL")
+    return words
+
+
+WORDS = _fixed("list of words", {"type": ["array", "null"], "maxItems": MAX_ENTRIES, "items": _SCALAR}, _words)
+
+
+def _split(value: Any, bounds: Bounds) -> list[str]:
+    """A command line taken apart as a shell would; nothing is run by one."""
+    if value is None:
+        return []
+    try:
+        return shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"cannot be split into words: {error}") from None
+
+
+COMMAND_LINE = _fixed("command line", {"type": ["string", "null"], "maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"}, _split)
+
+
+def _mapping(name: str, value_schema: Json) -> Kind:
+    schema: Json = {
+        "type": ["object", "null"],
+        "maxProperties": MAX_ENTRIES,
+        "propertyNames": {"minLength": 1, "maxLength": 255, "pattern": "^[^\\u0000]*$"},
+        "additionalProperties": value_schema,
+    }
+
+    def load(value: Any, bounds: Bounds) -> dict[str, str]:
+        found = {key: _word(item) for key, item in (value or {}).items()}
+        if any("\0" in item for item in found.values()):
+            raise ValueError("must not contain NUL")
+        return found
+
+    return _fixed(name, schema, load)
+
+
+def _environment(value: Any, bounds: Bounds) -> dict[str, str]:
+    found: dict[str, str] = LABELS.load(value, bounds)
+    if any("=" in key for key in found):
+        raise ValueError("a variable's name must not contain '='")
+    return found
+
+
+LABELS = _mapping("labels", _SCALAR)
+ENVIRONMENT = Kind("environment", _mapping("environment", {"type": "string", "maxLength": MAX_TEXT}).schema, _environment)
+HINTS = _fixed("hints", {"type": ["object", "null"], "maxProperties": MAX_ENTRIES}, lambda value, bounds: value or {})
+
+
+def _restart_policy(value: Any, bounds: Bounds) -> dict[str, str]:
+    if value is None:
+        return {}
+    count = str(int(value.get("MaximumRetryCount") or 0))
+    if value["Name"] in ("always", "unless-stopped") and count != "0":
+        raise ValueError(f"MaximumRetryCount cannot be given with '{value['Name']}'")
+    return {"Name": value["Name"], "MaximumRetryCount": "0" if value["Name"] == "no" else count}
+
+
+RESTART_POLICY = _fixed(
+    "restart policy",
+    {
+        "type": ["object", "null"],
+        "properties": {
+            "Name": {"type": "string", "enum": ["no", "always", "on-failure", "unless-stopped"]},
+            "MaximumRetryCount": {
+                "anyOf": [
+                    {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+                    {"type": "string", "pattern": "^[0-9]+$", "maxLength": 9},
+                    {"type": "null"},
+                ]
+            },
+        },
+        "required": ["Name"],
+        "additionalProperties": False,
+    },
+    _restart_policy,
+)
+
+
+def _seconds(low: int, high: int = 86_400) -> Json:
+    return {"type": ["integer", "null"], "minimum": low, "maximum": high}
+
+
+def _healthcheck(value: Any, bounds: Bounds) -> dict[str, Any]:
+    if not value:
+        return {}
+    return {("test" if key == "cmd" else key): item for key, item in value.items() if item is not None}
+
+
+HEALTHCHECK = _fixed(
+    "health check",
+    {
+        "type": ["object", "null"],
+        "properties": {
+            "cmd": {"type": ["string", "null"], "minLength": 1, "maxLength": 255, "pattern": "^[^\\u0000]*$"},
+            "interval": _seconds(1),
+            "retries": {"type": ["integer", "null"], "minimum": 0, "maximum": 1000},
+            "timeout": _seconds(1),
+        },
+        "additionalProperties": False,
+    },
+    _healthcheck,
+)
+
+_ID_OR_NAME: Json = {"type": "string", "minLength": 1, "maxLength": 255}
+
+SECURITY_GROUPS = _fixed(
+    "security groups",
+    {"type": ["array", "null"], "maxItems": MAX_ENTRIES, "items": _ID_OR_NAME},
+    lambda value, bounds: list(dict.fromkeys(value or ())),
+)
+NETS = _fixed(
+    "networks",
+    {
+        "type": ["array", "null"],
+        "maxItems": 64,
+        "items": {
+            "type": "object",
+            "properties": {
+                "network": _ID_OR_NAME,
+                "port": _ID_OR_NAME,
+                "v4-fixed-ip": {"type": "string", "format": "ipv4", "maxLength": 15},
+                "v6-fixed-ip": {"type": "string", "format": "ipv6", "maxLength": 45},
+            },
+            "additionalProperties": False,
+            "oneOf": [{"required": ["network"]}, {"required": ["port"]}],
+        },
+    },
+    lambda value, bounds: value or [],
+)
+
+
+def _mounts(value: Any, bounds: Bounds) -> list[dict[str, Any]]:
+    found = []
+    for mount in value or ():
+        given = {key: item for key, item in mount.items() if item not in (None, "")}
+        if ("source" in given) == ("size" in given):
+            raise ValueError("each mount needs either 'source' or 'size'")
+        if not given["destination"].startswith("/"):
+            raise ValueError("'destination' must be an absolute path")
+        found.append({"type": "volume", **given})
+    return found
+
+
+MOUNTS = _fixed(
+    "mounts",
+    {
+        "type": ["array", "null"],
+        "maxItems": 64,
+        "items": {
+            "type": "object",
+            "properties": {
+                "type": {"type": "string", "enum": ["volume", "bind"]},
+                "source": {"type": ["string", "null"]},
+                "size": {
+                    "anyOf": [
+                        {"type": "integer", "minimum": 1, "maximum": 2**20},
+                        {"type": "string", "pattern": "^[0-9]*$", "maxLength": 7},
+                        {"type": "null"},
+                    ]
+                },
+                "destination": {"type": "string", "minLength": 1, "maxLength": 1024, "pattern": "^[^\\u0000]*$"},
+            },
+            "required": ["destination"],
+            "additionalProperties": False,
+        },
+    },
+    _mounts,
+)
+
+_PORT = re.compile("^[0-9]{1,5}(/(tcp|udp))?$")
+
+
+def _exposed_ports(value: Any, bounds: Bounds) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for port in value or {}:
+        if not _PORT.match(port) or not 1 <= int(port.split("/")[0]) <= 65_535:
+            raise ValueError("each key must be '<port>', '<port>/tcp' or '<port>/udp'")
+        found[port if "/" in port else f"{port}/tcp"] = {}
+    return found
+
+
+EXPOSED_PORTS = _fixed(
+    "ports",
+    {"type": ["object", "null"], "maxProperties": MAX_ENTRIES, "additionalProperties": {"type": ["object", "null"], "maxProperties": 0}},
+    _exposed_ports,
+)
+
+_SIGNALS = (
+    "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF"
+    " WINCH IO PWR SYS"
+).split()
+
+
+def _signal(value: Any, bounds: Bounds) -> str:
+    """A signal's plain upper-case name; the numbers are Linux's on every architecture that containers run on."""
+    if value in (None, "None"):
+        return "KILL"
+    word = str(value).upper().removeprefix("SIG")
+    if word.isdecimal() and 1 <= int(word) <= len(_SIGNALS):
+        return _SIGNALS[int(word) - 1]
+    if word not in _SIGNALS:
+        raise ValueError("must be the name or the number of a signal, such as 'SIGKILL', 'TERM' or '9'")
+    return word
+
+
+SIGNAL = _fixed("signal", {"type": ["string", "integer", "null"], "maxLength": 16}, _signal)
+
+
+def _tail(value: Any, bounds: Bounds) -> int | None:
+    """A number of lines; whatever is no number means all of them (None)."""
+    return int(value) if str(value).isdecimal() and len(str(value)) <= 9 else None
+
+
+TAIL = _fixed("number of lines", {"type": ["string", "integer", "null"], "maxLength": 32}, _tail)

@@ -1,0 +1,224 @@
+"""Every error of the service, once: its code, its HTTP status, whether trying again may help.
+
+An error is raised with keyword arguments that fill its ``text``; those arguments travel with it over RPC, so that the process that answers
+the user says exactly what the process that failed has seen. Codes and statuses follow the REST contract, section 3.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+
+class ZunError(Exception):
+    """The root of all errors that a person may see. Raised as itself it is a fault of ours: 500."""
+
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+    text: ClassVar[str] = "{reason}"
+
+    def __init__(self, **details: object) -> None:
+        self.details: dict[str, str] = {key: str(value) for key, value in details.items()}
+        super().__init__(self.text.format(**self.details))
+
+    @classmethod
+    def code(cls) -> str:
+        """The class name in kebab-case behind the service's name: ``container.over-quota``."""
+        return "container." + re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+
+
+# --- 400: what the client sent -------------------------------------------------------------------
+
+
+class BadRequest(ZunError):
+    status = 400
+
+
+class SchemaValidationError(BadRequest):
+    text = "Invalid input for field '{field}': {rule}"
+
+
+class InvalidValue(BadRequest):
+    text = "Invalid value for '{field}': {rule}"
+
+
+class InvalidParamInVersion(BadRequest):
+    text = "'{field}' needs microversion {since} or later; the request was made at {version}."
+
+
+class NotOffered(BadRequest):
+    """The request is sound, but this deployment lacks the service or the driver's ability that it needs."""
+
+    text = "'{field}' cannot be honoured: {why}"
+
+
+class InvalidImage(BadRequest):
+    text = "Image '{image}' cannot be used: {reason}"
+
+
+# --- 401, 403, 404, 405, 406, 409, 413, 415 ------------------------------------------------------
+
+
+class Unauthorized(ZunError):
+    status = 401
+    text = "The request you have made requires authentication."
+
+
+class PolicyNotAuthorized(ZunError):
+    status = 403
+    text = "Policy doesn't allow {rule} to be performed."
+
+
+class OverQuota(ZunError):
+    status = 403
+    text = "Quota exceeded for {resource}: requested {requested}, in use {in_use}, limit {limit}."
+
+
+class NotFound(ZunError):
+    status = 404
+
+
+class ContainerNotFound(NotFound):
+    text = "Container {id} could not be found."
+
+
+class CapsuleNotFound(NotFound):
+    text = "Capsule {id} could not be found."
+
+
+class HostNotFound(NotFound):
+    text = "Compute host {id} could not be found."
+
+
+class ActionNotFound(NotFound):
+    text = "Action with request id {id} could not be found."
+
+
+class MarkerNotFound(NotFound):
+    text = "The marker {id} could not be found."
+
+
+class UnsupportedVersion(ZunError):
+    """The call does not exist at the microversion asked for, or the microversion does not exist."""
+
+    status = 406
+
+
+class Conflict(ZunError):
+    status = 409
+
+
+class InvalidStateException(Conflict):
+    text = "Cannot {verb} container {id} in {state} state"
+
+
+class SeveralMatches(Conflict):
+    text = "Several containers are called {name}: use the uuid."
+
+
+class NameInUse(Conflict):
+    text = "A container called {name} exists already."
+
+
+class ExecTimeout(Conflict):
+    text = "The command did not end within {seconds} seconds and was ended."
+
+
+class HostNotUp(Conflict):
+    text = "Host {host} is not up, so it cannot {verb} container {id} now."
+
+
+class NotRunning(Conflict):
+    """The engine refuses a verb because of the state that the container is in just now."""
+
+    text = "Container {id}: {reason}"
+
+
+class InsufficientCapacity(Conflict):
+    text = "Host {host} has no room for {resource}: requested {requested}, free {free}."
+
+
+class RequestTooLarge(ZunError):
+    status = 413
+    text = "The request body may not be larger than {limit} bytes."
+
+
+class UnsupportedMediaType(ZunError):
+    status = 415
+    text = "The request body must be application/json."
+
+
+# --- what the world does to us -------------------------------------------------------------------
+
+
+class ServiceUnavailable(ZunError):
+    """Something that we stand on does not answer just now; the same call may go through later."""
+
+    status = 503
+    retryable = True
+
+
+class EngineUnavailable(ServiceUnavailable):
+    text = "The container engine does not answer: {reason}"
+
+
+class StoreUnavailable(ServiceUnavailable):
+    text = "The database does not answer: {reason}"
+
+
+class RpcUnavailable(ServiceUnavailable):
+    text = "No answer from {target} within {seconds} seconds."
+
+
+class EngineError(ZunError):
+    """The engine answered, and the answer is no. ``reason`` is the engine's own sentence."""
+
+    text = "The container engine refused: {reason}"
+
+
+class ImagePullFailed(ZunError):
+    text = "Image '{image}' could not be pulled: {reason}"
+
+
+class NoSuchObject(ZunError):
+    """The engine knows no object that carries this uuid."""
+
+    status = 404
+    text = "No such container: {id} in {engine}"
+
+
+class NoValidHost(ZunError):
+    """No host can take the sandbox. ``reason`` names the filter that left none."""
+
+    text = "There are not enough hosts available. {reason}"
+
+
+class Cancelled(ZunError):
+    """A delete overtook the work; what was made is being undone."""
+
+    text = "Given up, because the container is being deleted."
+
+
+# --- storage -------------------------------------------------------------------------------------
+
+
+class StaleRow(ZunError):
+    """Compare and swap lost: somebody changed the row since it was read. Read it again and decide anew."""
+
+    retryable = True
+    text = "{entity} {id} was changed by somebody else."
+
+
+class Duplicate(ZunError):
+    text = "{entity} with the same {key} exists."
+
+
+def by_code() -> dict[str, type[ZunError]]:
+    """Every error class by its code, for the RPC codec."""
+    found: dict[str, type[ZunError]] = {}
+    pending: list[type[ZunError]] = [ZunError]
+    while pending:
+        cls = pending.pop()
+        found[cls.code()] = cls
+        pending.extend(cls.__subclasses__())
+    return found

@@ -1,0 +1,135 @@
+"""What the two sides say to each other: hosts to conductors, and the API to hosts. They meet nowhere else.
+
+Everything that crosses is a domain entity or one of the structs below; ``zun.rpc.codec`` encodes it even when both sides are one process.
+A method marked :func:`cast` is sent and forgotten: its loss delays work, never loses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from zun.domain.action import Action, StepEvent
+from zun.domain.container import Container
+from zun.domain.lifecycle import Observation
+from zun.domain.sandbox import Sandbox
+from zun.interfaces.runtime import ExecResult, HostFacts, ProcessList, Stats
+
+M = TypeVar("M", bound=Callable[..., None])
+
+
+def cast(method: M) -> M:
+    """Mark a method of a Protocol as sent and forgotten."""
+    method.__cast__ = True  # type: ignore[attr-defined]
+    return method
+
+
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """A sandbox that a host is in charge of, with all its containers."""
+
+    sandbox: Sandbox
+    containers: list[Container]
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """One action with all that is needed to do it."""
+
+    action: Action
+    charge: Charge
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a claim: new work, and the uuids of actions in hand that a delete has overtaken."""
+
+    work: list[Work] = []
+    cancelled: list[str] = []
+
+
+class SandboxFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a sandbox on its host."""
+
+    sandbox_uuid: str
+    engine_id: str | None = None
+    hostname: str | None = None
+    addresses: dict[str, list[dict[str, Any]]] = {}
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How an action ended. ``reason`` is None for success; ``leftovers`` names the steps whose undoing failed."""
+
+    action_uuid: str
+    reason: str | None = None
+    observations: list[Observation] = []
+    sandbox: SandboxFacts | None = None
+    #: by container, the ports that its image exposes
+    ports: dict[str, list[int]] = {}
+    events: list[StepEvent] = []
+    leftovers: list[str] = []
+
+
+class HostReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A heartbeat: what the engine of the host tells, and the agent's configuration that the conductor must know."""
+
+    facts: HostFacts
+    availability_zone: str
+    enable_cpu_pinning: bool = False
+    cpu_allocation_ratio: float = 16.0
+    ram_allocation_ratio: float = 1.5
+    reserved_memory: int = 0
+
+
+class Conductor(Protocol):
+    """What a host may ask of the conductors. ``epoch`` names one life of the host's agent."""
+
+    def hello(self, host: str, epoch: str, report: HostReport) -> list[Charge]:
+        """The agent has begun a life. What an earlier life had in hand is handed out again. Answers all that the host is in charge of."""
+
+    def heartbeat(self, host: str, epoch: str, report: HostReport) -> None:
+        """The agent lives and its engine answers."""
+
+    def claim(self, host: str, epoch: str, in_hand: list[str], limit: int) -> Claimed:
+        """Take up to ``limit`` actions in hand, never two of one sandbox. ``in_hand`` names those that the agent has already."""
+
+    def finish(self, host: str, epoch: str, outcome: Outcome) -> None:
+        """Report the end of an action; may be repeated."""
+
+    def observe(self, host: str, epoch: str, observations: list[Observation], sandboxes: list[SandboxFacts]) -> None:
+        """Report what was seen; may be repeated."""
+
+    def unknown(self, host: str, sandboxes: list[str]) -> list[str]:
+        """Those of ``sandboxes`` that no row places on this host: nobody's, to be removed."""
+
+
+class Agent(Protocol):
+    """What may be asked of one host. The calls answer with the errors of the runtime interface."""
+
+    @cast
+    def look(self) -> None:
+        """There is work."""
+
+    def logs(
+        self, container_uuid: str, stdout: bool, stderr: bool, timestamps: bool, tail: int | None, since: datetime | None
+    ) -> bytes:
+        """The container's log, at most the agent's bound of it, the newest part."""
+
+    def execute(self, container_uuid: str, command: list[str]) -> ExecResult:
+        """Run a command in the container and wait for its end."""
+
+    def top(self, container_uuid: str, ps_args: str | None) -> ProcessList:
+        """The container's processes."""
+
+    def stats(self, container_uuid: str) -> Stats:
+        """What the container uses just now."""
+
+    def update(self, container_uuid: str, cpu: float | None, memory: int | None) -> None:
+        """Change the container's limits."""
+
+
+class Agents(Protocol):
+    """The way to every host's agent."""
+
+    def on(self, host: str) -> Agent:
+        """The agent of one host. A call raises RpcUnavailable when nobody answers there."""

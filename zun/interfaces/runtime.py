@@ -1,0 +1,281 @@
+"""What a container engine must be able to do. The promises are tested by ``zun.conformance.runtime``.
+
+Every call names things by our uuids, never by the engine's names: a driver writes the uuid as a label on what it makes and finds it again
+by that label, so every ``ensure`` and ``remove`` may be repeated, by another process too. Every call ends within the driver's deadline.
+
+All calls may raise :class:`~zun.errors.EngineUnavailable` (the engine does not answer; nothing is known) or
+:class:`~zun.errors.EngineError` (it answered no). Calls on a container raise :class:`~zun.errors.NoSuchObject` where the engine has none,
+and :class:`~zun.errors.NotRunning` where its state forbids the call. All are safe to call from several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from zun.domain.lifecycle import EngineState
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What this engine, on this host, can do beyond what every engine must."""
+
+    disk_quota: bool = False
+    live_update: bool = True
+    pause: bool = True
+    #: limits can be set on a whole sandbox of several containers
+    sandbox_limits: bool = False
+
+
+class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine tells of its host. Memory in MiB, disk in GiB."""
+
+    cpus: int
+    mem_total: int
+    disk_total: int = 0
+    disk_quota_supported: bool = False
+    total_containers: int = 0
+    architecture: str = ""
+    os_type: str = ""
+    os: str = ""
+    kernel_version: str = ""
+    labels: dict[str, str] = {}
+    runtimes: list[str] = []
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """What opens one registry, for pulls from ``domain`` only."""
+
+    domain: str
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Credentials(domain={self.domain!r}, username={self.username!r}, password=***)"
+
+
+class EngineImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image that the engine holds. ``id`` is the engine's digest for it; ``ports`` are those that the image exposes."""
+
+    id: str
+    ports: list[int] = []
+    architecture: str = ""
+
+
+class SandboxSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sandbox shall be."""
+
+    uuid: str
+    hostname: str | None = None
+    #: OCI runtime or runtime handler; None is the engine's default
+    runtime: str | None = None
+    #: "engine": the engine's own bridge; "none": a network namespace of its own in which a network driver will plug
+    network: str = "engine"
+    #: limits of all containers together (cores, MiB); 0 is none. A sandbox of one carries them on its container.
+    cpu: float = 0.0
+    memory: int = 0
+
+
+class SandboxState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sandbox is. ``addresses`` is in the form of the REST contract, section 6; ``netns`` a path on the host while it runs."""
+
+    uuid: str
+    engine_id: str
+    running: bool
+    hostname: str | None = None
+    addresses: dict[str, list[dict[str, Any]]] = {}
+    netns: str | None = None
+
+
+class Bind(msgspec.Struct, frozen=True, kw_only=True):
+    """A file or directory of the host, seen in the container."""
+
+    source: str
+    destination: str
+    read_only: bool = False
+
+
+class ContainerSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container shall be. ``image`` is the engine's image id. Memory in MiB, disk in GiB, 0 is no limit."""
+
+    uuid: str
+    sandbox_uuid: str
+    name: str
+    image: str
+    #: counts the objects made for this container: a rebuild makes the next one beside the old one
+    revision: int = 0
+    command: list[str] = []
+    entrypoint: list[str] = []
+    environment: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    workdir: str | None = None
+    interactive: bool = False
+    tty: bool = False
+    privileged: bool = False
+    cpu: float = 0.0
+    memory: int = 0
+    disk: int = 0
+    #: keys test (a shell command), interval, timeout (seconds), retries
+    healthcheck: dict[str, Any] = {}
+    binds: list[Bind] = []
+    runtime: str | None = None
+
+
+class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine shows of one container. Times are UTC; ``started_at`` is None before the first start."""
+
+    uuid: str
+    sandbox_uuid: str
+    revision: int
+    engine_id: str
+    state: EngineState
+    exit_code: int | None = None
+    error: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a scan: a thing of ours in the engine. ``container_uuid`` is None for the sandbox itself."""
+
+    sandbox_uuid: str
+    container_uuid: str | None
+    revision: int
+    engine_id: str
+    state: EngineState
+
+
+class EngineEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something happened to a thing of ours. It says where to look, not what to believe: the receiver inspects."""
+
+    sandbox_uuid: str
+    container_uuid: str | None
+    #: the engine's word, for the log: start, die, pause, destroy, ...
+    what: str
+    at: datetime
+
+
+class ExecResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Output (standard output and error as they came) and exit code of a command run in a container."""
+
+    output: bytes
+    exit_code: int
+
+
+class ProcessList(msgspec.Struct, frozen=True, kw_only=True):
+    """The processes of a container, as ``ps`` on the host shows them."""
+
+    titles: list[str]
+    processes: list[list[str]]
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container uses just now. Amounts in bytes; ``cpu_percent`` is of one core."""
+
+    cpu_percent: float
+    memory_used: int
+    memory_limit: int
+    block_read: int = 0
+    block_written: int = 0
+    net_received: int = 0
+    net_sent: int = 0
+
+
+class Runtime(Protocol):
+    """A container engine on this host."""
+
+    name: str
+
+    def capabilities(self) -> Capabilities:
+        """What this engine can do."""
+
+    def facts(self) -> HostFacts:
+        """What the engine tells of its host."""
+
+    def close(self) -> None:
+        """Give up every connection; a running :meth:`events` ends."""
+
+    # -- images ----------------------------------------------------------------------------------
+
+    def image(self, reference: str) -> EngineImage | None:
+        """The image that the engine holds under this reference, or None."""
+
+    def pull(self, reference: str, credentials: Credentials | None = None, progress: Callable[[str], None] = ...) -> EngineImage:
+        """Fetch an image from its registry. ``progress`` is called with each line that the engine tells, and may raise to give up.
+
+        Raises ImagePullFailed with the registry's reason.
+        """
+
+    # -- sandboxes -------------------------------------------------------------------------------
+
+    def ensure_sandbox(self, spec: SandboxSpec) -> SandboxState:
+        """Make the sandbox if there is none, start it if it does not run."""
+
+    def sandbox(self, uuid: str) -> SandboxState | None:
+        """What the sandbox is, or None."""
+
+    def remove_sandbox(self, uuid: str) -> None:
+        """Remove the sandbox and every container in it, whatever their state. Nothing there is success."""
+
+    # -- containers ------------------------------------------------------------------------------
+
+    def ensure_container(self, spec: ContainerSpec) -> ContainerState:
+        """Make the container (of this revision) if there is none; it is not started. Its sandbox must run."""
+
+    def inspect(self, uuid: str) -> ContainerState | None:
+        """What the container's newest revision is, or None."""
+
+    def start(self, uuid: str) -> ContainerState:
+        """Start it; running already is success."""
+
+    def stop(self, uuid: str, timeout: int | None = None) -> ContainerState:
+        """Ask it to end, and end it after ``timeout`` seconds (None: the engine's default). Ended already is success."""
+
+    def kill(self, uuid: str, signal: str) -> ContainerState:
+        """Send a signal by its plain name, such as ``TERM``."""
+
+    def pause(self, uuid: str) -> ContainerState:
+        """Freeze its processes; frozen already is success."""
+
+    def unpause(self, uuid: str) -> ContainerState:
+        """Thaw its processes; thawed already is success."""
+
+    def update(self, uuid: str, cpu: float | None = None, memory: int | None = None) -> None:
+        """Change its limits while it lives."""
+
+    def remove(self, uuid: str, keep_revision: int | None = None) -> None:
+        """Remove the container, running or not; with ``keep_revision`` only its other revisions. Nothing there is success."""
+
+    # -- looking inside --------------------------------------------------------------------------
+
+    def logs(
+        self,
+        uuid: str,
+        *,
+        stdout: bool = True,
+        stderr: bool = True,
+        timestamps: bool = False,
+        tail: int | None = None,
+        since: datetime | None = None,
+    ) -> Iterator[bytes]:
+        """What it has written, in pieces; both streams in the order of writing as far as the engine keeps it."""
+
+    def execute(self, uuid: str, command: Sequence[str], *, timeout: float, limit: int) -> ExecResult:
+        """Run a command in it and wait. Raises ExecTimeout after ``timeout`` seconds, having ended the command; at most ``limit`` bytes
+        of output are kept."""
+
+    def top(self, uuid: str, ps_args: str | None = None) -> ProcessList:
+        """Its processes. Raises EngineError for arguments that ps refuses."""
+
+    def stats(self, uuid: str) -> Stats:
+        """What it uses just now; the network counters are its sandbox's."""
+
+    # -- truth and news --------------------------------------------------------------------------
+
+    def scan(self) -> list[Seen]:
+        """Everything of ours in the engine, cheaply, whatever its state."""
+
+    def events(self, since: datetime | None = None) -> Iterator[EngineEvent]:
+        """News of our things, from ``since`` on, as they come; blocks. Ends after :meth:`close`."""

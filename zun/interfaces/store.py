@@ -1,0 +1,86 @@
+"""Where rows live. The promises are tested by ``zun.conformance.store``.
+
+Rows are the entities of the domain, whole; what is read is never changed in place. ``where`` maps field names to values: a plain value
+is equality, None is "is null", a tuple is "one of", :class:`Before` is "earlier than". Fields marked ``of`` another entity can be read,
+filtered and sorted by like any other; writing them is done on their owner.
+
+All calls may raise :class:`~zun.errors.StoreUnavailable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from zun.domain.model import Entity
+
+E = TypeVar("E", bound=Entity)
+R = TypeVar("R")
+
+Where = Mapping[str, Any]
+
+
+class Before(msgspec.Struct, frozen=True):
+    """A condition on a time: earlier than ``moment`` (and not null)."""
+
+    moment: datetime
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of a list. The key's ties are broken by ``id``, so that pages never overlap; ``marker`` is the uuid of the last row seen."""
+
+    limit: int | None = None
+    marker: str | None = None
+    sort_key: str = "id"
+    descending: bool = False
+
+
+class Transaction(Protocol):
+    """One transaction: all of it happens or nothing."""
+
+    def get(self, entity: type[E], uuid: str) -> E | None:
+        """The row, or None."""
+
+    def find(self, entity: type[E], where: Where = ..., page: Page = ...) -> list[E]:
+        """The rows that meet every condition, in order of ``id`` unless the page says otherwise.
+
+        Raises MarkerNotFound for a marker that no row has, InvalidValue for a sort key that is no field.
+        """
+
+    def count(self, entity: type[E], where: Where = ...) -> int:
+        """How many rows meet every condition."""
+
+    def total(self, entity: type[E], names: Sequence[str], where: Where = ..., by: str | None = None) -> dict[Any, dict[str, float]]:
+        """The sums of the named fields over the rows, by the value of the field ``by`` (one group under None if it is None)."""
+
+    def add(self, row: E) -> E:
+        """Write a new row; gives it ``id``, ``created_at`` and ``updated_at``. Raises Duplicate."""
+
+    def save(self, row: E) -> E:
+        """Write a changed row, if it still has the generation that it was read with; gives it the next one. Raises StaleRow."""
+
+    def drop(self, row: Entity) -> None:
+        """Delete the row, if it still has the generation that it was read with. Raises StaleRow."""
+
+    def lock(self, name: str) -> None:
+        """Wait until no other transaction holds this name, and hold it until this one ends. For sums that must not be raced."""
+
+
+class Store(Protocol):
+    """The database."""
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A consistent look at it."""
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """One try to change it. Commits at the end of the block, rolls back when an exception leaves it."""
+
+    def settle(self, decide: Callable[[Transaction], R]) -> R:
+        """Run ``decide`` in a write transaction; again, from the start, when it lost a race (StaleRow, deadlock). Returns its answer."""
+
+    def close(self) -> None:
+        """Give up every connection."""
