@@ -22,15 +22,13 @@ class Container(Entity, frozen=True, kw_only=True):
     name: Annotated[str, Field(create=kinds.NAME, update=kinds.NAME, shown=True, filter=True, length=255, index=True)]
     image: Annotated[str, Field(doc="image reference", create=kinds.IMAGE, required=True, shown=True, filter=True, length=255)]
     image_driver: Annotated[str, Field(create=kinds.IMAGE_DRIVER, shown=True, length=255)] = "docker"
-    image_pull_policy: Annotated[
-        str | None, Field(create=kinds.PULL_POLICY, shown=True, admin=True, guarded=True, length=16)
-    ] = None
+    image_pull_policy: Annotated[str | None, Field(create=kinds.PULL_POLICY, shown=True, admin=True, guarded=True, length=16)] = None
     registry_id: Annotated[str | None, Field(doc="uuid of the registry to pull from", shown=True, length=36)] = None
     cpu: Annotated[float, Field(doc="cores", create=kinds.CPU, update=kinds.CPU, shown=True)] = 1.0
     cpu_policy: Annotated[str, Field(create=kinds.CPU_POLICY, shown=True, length=16)] = "shared"
-    memory: Annotated[
-        int, Field(doc="MiB, shown as text", create=kinds.MEMORY, update=kinds.MEMORY, shown=True, show=str, filter=True)
-    ] = 512
+    memory: Annotated[int, Field(doc="MiB, shown as text", create=kinds.MEMORY, update=kinds.MEMORY, shown=True, show=str, filter=True)] = (
+        512
+    )
     disk: Annotated[int, Field(doc="GiB", create=kinds.DISK, shown=True)] = 0
     command: Annotated[list[str], Field(doc="replaces the image's CMD", create=kinds.WORDS, shown=True)] = []
     entrypoint: Annotated[
@@ -42,22 +40,16 @@ class Container(Entity, frozen=True, kw_only=True):
     restart_policy: Annotated[dict[str, str], Field(create=kinds.RESTART_POLICY, shown=True)] = {}
     interactive: Annotated[bool, Field(doc="standard input stays open", create=kinds.BOOLEAN, shown=True)] = False
     tty: Annotated[bool, Field(doc="has a terminal", create=kinds.BOOLEAN, shown=True)] = False
-    auto_remove: Annotated[
-        bool, Field(create=kinds.BOOLEAN_STRICT, since=Version(1, 3), below="gate", shown=True, filter=True)
-    ] = False
+    auto_remove: Annotated[bool, Field(create=kinds.BOOLEAN_STRICT, since=Version(1, 3), below="gate", shown=True, filter=True)] = False
     auto_heal: Annotated[bool, Field(create=kinds.BOOLEAN, update=kinds.BOOLEAN, shown=True)] = False
-    privileged: Annotated[
-        bool, Field(create=kinds.BOOLEAN, since=Version(1, 21), below="gate", shown=True, admin=True, guarded=True)
-    ] = False
-    healthcheck: Annotated[
-        dict[str, Any], Field(create=kinds.HEALTHCHECK, since=Version(1, 22), below="gate-filled", shown=True)
-    ] = {}
+    privileged: Annotated[bool, Field(create=kinds.BOOLEAN, since=Version(1, 21), below="gate", shown=True, admin=True, guarded=True)] = (
+        False
+    )
+    healthcheck: Annotated[dict[str, Any], Field(create=kinds.HEALTHCHECK, since=Version(1, 22), below="gate-filled", shown=True)] = {}
     mounts: Annotated[list[dict[str, Any]], Field(create=kinds.MOUNTS, since=Version(1, 11), below="gate-filled")] = []
     ports: Annotated[list[int], Field(doc="ports that the image exposes", shown=True)] = []
 
-    hostname: Annotated[
-        str | None, Field(create=kinds.HOSTNAME, since=Version(1, 9), below="gate", shown=True, of="sandbox")
-    ] = None
+    hostname: Annotated[str | None, Field(create=kinds.HOSTNAME, since=Version(1, 9), below="gate", shown=True, of="sandbox")] = None
     host: Annotated[str | None, Field(shown=True, admin=True, filter=True, of="sandbox")] = None
     requested_host: Annotated[str | None, Field(of="sandbox")] = None
     availability_zone: Annotated[str | None, Field(create=kinds.ZONE, of="sandbox")] = None
@@ -68,9 +60,7 @@ class Container(Entity, frozen=True, kw_only=True):
     hints: Annotated[dict[str, Any], Field(create=kinds.HINTS, of="sandbox")] = {}
     nets: Annotated[list[dict[str, Any]], Field(create=kinds.NETS, of="sandbox")] = []
     security_groups: Annotated[list[str], Field(create=kinds.SECURITY_GROUPS, shown=True, of="sandbox")] = []
-    exposed_ports: Annotated[
-        dict[str, Any], Field(create=kinds.EXPOSED_PORTS, since=Version(1, 24), below="gate", of="sandbox")
-    ] = {}
+    exposed_ports: Annotated[dict[str, Any], Field(create=kinds.EXPOSED_PORTS, since=Version(1, 24), below="gate", of="sandbox")] = {}
     addresses: Annotated[dict[str, list[dict[str, Any]]], Field(shown=True, of="sandbox")] = {}
 
     status: Annotated[Status, Field(shown=True, filter=True, length=20)] = Status.CREATING

@@ -102,7 +102,28 @@ def _truth(words: tuple[str, ...]) -> Kind:
 #: B1, B2, B3 and B4 of the contract, section 4
 BOOLEAN = _truth(("True", "true", "False", "false"))
 BOOLEAN_QUERY = _truth(
-    ("True", "true", "TRUE", "False", "false", "FALSE", "1", "0", "ON", "On", "on", "OFF", "Off", "off", "YES", "Yes", "yes", "NO", "No", "no")
+    (
+        "True",
+        "true",
+        "TRUE",
+        "False",
+        "false",
+        "FALSE",
+        "1",
+        "0",
+        "ON",
+        "On",
+        "on",
+        "OFF",
+        "Off",
+        "off",
+        "YES",
+        "Yes",
+        "yes",
+        "NO",
+        "No",
+        "no",
+    )
 )
 BOOLEAN_STRICT = _fixed("boolean", {"type": ["boolean", "null"]}, lambda value, bounds: bool(value))
 

@@ -16,7 +16,5 @@ class Images(Protocol):
     def check(self, reference: str) -> None:
         """Raises InvalidImage for a reference that can never name an image. Looks at nothing outside."""
 
-    def ensure(
-        self, reference: str, policy: str, credentials: Credentials | None, progress: Callable[[str], None]
-    ) -> EngineImage:
+    def ensure(self, reference: str, policy: str, credentials: Credentials | None, progress: Callable[[str], None]) -> EngineImage:
         """The image, in the engine, by ``policy`` (always, ifnotpresent, never). Raises ImagePullFailed."""

@@ -110,9 +110,7 @@ class Agent(Protocol):
     def look(self) -> None:
         """There is work."""
 
-    def logs(
-        self, container_uuid: str, stdout: bool, stderr: bool, timestamps: bool, tail: int | None, since: datetime | None
-    ) -> bytes:
+    def logs(self, container_uuid: str, stdout: bool, stderr: bool, timestamps: bool, tail: int | None, since: datetime | None) -> bytes:
         """The container's log, at most the agent's bound of it, the newest part."""
 
     def execute(self, container_uuid: str, command: list[str]) -> ExecResult:
