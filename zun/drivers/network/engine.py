@@ -1,0 +1,30 @@
+"""The engine's own bridge: addresses come with the sandbox, and there is nothing to choose."""
+
+from __future__ import annotations
+
+from zun import errors
+from zun.domain.sandbox import Sandbox
+from zun.interfaces.network import Addresses
+from zun.interfaces.runtime import SandboxState
+
+WHY = "this deployment has no network service (Neutron); containers get an address on the engine's own network."
+
+
+class EngineNetwork:
+    """Implements :class:`zun.interfaces.network.Network`."""
+
+    name = "engine"
+    attachment = "engine"
+
+    def refuse(self, sandbox: Sandbox) -> None:
+        """Whatever needs Neutron is refused by name."""
+        for field in ("nets", "security_groups", "exposed_ports"):
+            if getattr(sandbox, field):
+                raise errors.NotOffered(field=field, why=WHY)
+
+    def plug(self, sandbox: Sandbox, state: SandboxState) -> Addresses:
+        """The engine did it when it started the sandbox."""
+        return state.addresses
+
+    def unplug(self, sandbox: Sandbox) -> None:
+        """The engine does it when it removes the sandbox."""

@@ -1,0 +1,102 @@
+"""A Protocol's calls as bytes and back, by its annotations alone.
+
+Adding a method to a Protocol of ``zun.interfaces.rpc`` is all that it takes to have it on the wire. Answers are either a value or an error
+of ``zun.errors``; an exception of any other kind is logged where it happened and crosses as a plain 500.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast, get_type_hints
+
+import msgspec
+
+from zun import errors
+
+LOG = logging.getLogger(__name__)
+
+P = TypeVar("P")
+
+#: How a transport carries a call: method name, encoded arguments, whether an answer is awaited. Returns the encoded answer.
+Send = Callable[[str, bytes, bool], bytes]
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """An error on its way."""
+
+    code: str
+    details: dict[str, str] = {}
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer on its way: a value, still encoded, or a fault."""
+
+    value: msgspec.Raw = msgspec.Raw(b"null")
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    arguments: type[msgspec.Struct]
+    returns: Any
+    cast: bool
+
+
+class Codec(Generic[P]):
+    """Both ends of one Protocol."""
+
+    def __init__(self, protocol: type[P]) -> None:
+        self._protocol = protocol
+        self._methods = {
+            name: _describe(name, function)
+            for name, function in inspect.getmembers(protocol, inspect.isfunction)
+            if not name.startswith("_")
+        }
+        self._errors = errors.by_code()
+
+    def client(self, send: Send) -> P:
+        """An object with the Protocol's methods, each of which encodes its arguments and decodes the answer."""
+        calls = {name: self._call(name, method, send) for name, method in self._methods.items()}
+        return cast(P, type(f"{self._protocol.__name__}Client", (), calls)())
+
+    def serve(self, target: P, name: str, body: bytes) -> bytes:
+        """Do an encoded call on ``target``; never raises."""
+        method = self._methods[name]
+        try:
+            arguments = msgspec.json.decode(body, type=method.arguments)
+            answer = getattr(target, name)(**{field: getattr(arguments, field) for field in arguments.__struct_fields__})
+            envelope = Envelope(value=msgspec.Raw(msgspec.json.encode(answer)))
+        except errors.ZunError as error:
+            envelope = Envelope(fault=Fault(code=error.code(), details=error.details))
+        except Exception as error:
+            LOG.exception("%s failed", name)
+            envelope = Envelope(fault=Fault(code=errors.ZunError.code(), details={"reason": f"{type(error).__name__} in {name}"}))
+        return msgspec.json.encode(envelope)
+
+    def _call(self, name: str, method: _Method, send: Send) -> Callable[..., Any]:
+        fields = method.arguments.__struct_fields__
+
+        def call(_client: object, *args: Any, **kwargs: Any) -> Any:
+            given = dict(zip(fields, args, strict=False)) | kwargs
+            answer = send(name, msgspec.json.encode(method.arguments(**given)), not method.cast)
+            if method.cast:
+                return None
+            envelope = msgspec.json.decode(answer, type=Envelope)
+            if envelope.fault is not None:
+                raise self._error(envelope.fault)
+            return msgspec.json.decode(envelope.value, type=method.returns)
+
+        return call
+
+    def _error(self, fault: Fault) -> errors.ZunError:
+        return self._errors.get(fault.code, errors.ZunError)(**fault.details)
+
+
+def _describe(name: str, function: Callable[..., Any]) -> _Method:
+    hints = get_type_hints(function)
+    parameters = [parameter for parameter in inspect.signature(function).parameters if parameter != "self"]
+    arguments = msgspec.defstruct(f"{name}_arguments", [(parameter, hints[parameter]) for parameter in parameters])
+    return _Method(arguments, hints["return"], getattr(function, "__cast__", False))
