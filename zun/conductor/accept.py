@@ -1,0 +1,142 @@
+"""Accepting a new container: everything is checked first, then everything is written at once.
+
+Nothing outside the database changes here, so a 4xx, or a crash at any line, leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from zun import errors
+from zun.conductor import journal
+from zun.conductor.journal import Clock
+from zun.domain import quota
+from zun.domain.action import Caller
+from zun.domain.container import Container, random_name
+from zun.domain.host import Host
+from zun.domain.lifecycle import Desired
+from zun.domain.model import fields
+from zun.domain.quota import Quota
+from zun.domain.sandbox import Sandbox
+from zun.interfaces.images import Images
+from zun.interfaces.network import Network
+from zun.interfaces.store import Store, Transaction
+from zun.interfaces.volumes import Volumes
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the operator decides for what a request leaves open."""
+
+    cpu: float = 1.0
+    memory: int = 512
+    disk: int = 0
+    image_driver: str = "docker"
+    availability_zone: str | None = None
+    quota: Quota = field(default_factory=lambda: Quota(containers=40, cpu=20, memory=51_200, disk=100))
+    #: "", "project" or "global": within what a name may be used once
+    unique_name_scope: str = ""
+
+
+def usage(tx: Transaction, project_id: str) -> Quota:
+    """What a project has, summed over its containers."""
+    sums = tx.total(Container, ("cpu", "memory", "disk"), {"project_id": project_id}).get(None, {})
+    count = tx.count(Container, {"project_id": project_id})
+    return Quota(containers=count, cpu=sums.get("cpu") or 0, memory=sums.get("memory") or 0, disk=sums.get("disk") or 0)
+
+
+class Accept:
+    """Accepts new containers."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        network: Network,
+        volumes: Volumes,
+        images: Mapping[str, Images],
+        clock: Clock,
+        defaults: Defaults,
+        poke: Callable[[], None],
+        chance: random.Random,
+    ) -> None:
+        self._store = store
+        self._network = network
+        self._volumes = volumes
+        self._images = images
+        self._clock = clock
+        self._defaults = defaults
+        self._poke = poke
+        self._chance = chance
+
+    def create(self, caller: Caller, asked: dict[str, Any], run: bool) -> Container:
+        """Accept a container as ``asked``: domain values by field name, only those that were given. With ``run`` it is started too.
+
+        Raises NotOffered, InvalidImage, InvalidValue, HostNotFound, NameInUse, OverQuota; nothing is written then.
+        """
+        asked = {name: value for name, value in asked.items() if value is not None}
+        asked.setdefault("name", random_name(self._chance))
+        asked.setdefault("cpu", self._defaults.cpu)
+        asked.setdefault("memory", self._defaults.memory)
+        asked.setdefault("disk", self._defaults.disk)
+        asked.setdefault("image_driver", self._defaults.image_driver)
+        asked.setdefault("availability_zone", self._defaults.availability_zone)
+        if asked.pop("registry", None):
+            raise errors.NotOffered(field="registry", why="this deployment keeps no private registries yet.")
+        sandbox, container = self._build(caller, asked)
+        self._refuse(sandbox, container)
+        arguments = {"run": run}
+        container = self._store.settle(lambda tx: self._write(tx, caller, sandbox, container, arguments))
+        self._poke()
+        return container
+
+    def _build(self, caller: Caller, asked: dict[str, Any]) -> tuple[Sandbox, Container]:
+        owner: dict[str, Any] = {"project_id": caller.project_id, "user_id": caller.user_id}
+        container = Container(uuid=str(uuid.uuid4()), sandbox_uuid=str(uuid.uuid4()), **owner, **asked)
+        shared = {name: getattr(container, name) for name, declared in fields(Container).items() if declared.field.of == "sandbox"}
+        amounts: dict[str, Any] = {"cpu": container.cpu, "memory": container.memory, "disk": container.disk}
+        return Sandbox(uuid=container.sandbox_uuid, **owner, **amounts, **shared), container
+
+    def _refuse(self, sandbox: Sandbox, container: Container) -> None:
+        driver = self._images.get(container.image_driver)
+        if driver is None:
+            raise errors.NotOffered(field="image_driver", why=f"this deployment has no image driver {container.image_driver!r}.")
+        driver.check(container.image)
+        if container.auto_remove and container.restart_policy.get("Name", "no") != "no":
+            raise errors.InvalidValue(field="auto_remove", rule="cannot be combined with a restart policy")
+        self._network.refuse(sandbox)
+        self._volumes.refuse(container)
+
+    def _write(self, tx: Transaction, caller: Caller, sandbox: Sandbox, container: Container, arguments: dict[str, Any]) -> Container:
+        tx.lock(f"project:{caller.project_id}")
+        self._check_hosts(tx, container)
+        self._check_name(tx, container)
+        asked = Quota(containers=1, cpu=container.cpu, memory=container.memory, disk=container.disk)
+        quota.check(self._defaults.quota, usage(tx, caller.project_id), asked)
+        tx.add(sandbox)
+        added = tx.add(container)
+        desired = Desired.RUNNING if arguments["run"] else Desired.CREATED
+        return journal.accept(tx, caller, added, "create", arguments, self._clock(), desired=desired)
+
+    def _check_hosts(self, tx: Transaction, container: Container) -> None:
+        """What no host of this deployment can do is refused now, by name, rather than found out later."""
+        hosts = tx.find(Host)
+        if container.requested_host and all(host.hostname != container.requested_host for host in hosts):
+            raise errors.HostNotFound(id=container.requested_host)
+        if container.disk and not any(host.disk_quota_supported for host in hosts):
+            raise errors.NotOffered(field="disk", why="no compute host has a storage driver with quotas.")
+        if container.cpu_policy == "dedicated" and not any(host.enable_cpu_pinning for host in hosts):
+            raise errors.NotOffered(field="cpu_policy", why="no compute host has CPU pinning enabled.")
+
+    def _check_name(self, tx: Transaction, container: Container) -> None:
+        scope = self._defaults.unique_name_scope
+        if not scope:
+            return
+        tx.lock("names")
+        within = {"project_id": container.project_id} if scope == "project" else {}
+        if any(other.name.lower() == container.name.lower() for other in tx.find(Container, within)):
+            raise errors.NameInUse(name=container.name)

@@ -1,0 +1,134 @@
+"""Writing down what was decided: the few writes that every other module of this package makes.
+
+This is the one place where a container's status is stored. It is decided in ``domain.lifecycle``.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from zun import errors
+from zun.domain import lifecycle
+from zun.domain.action import OPEN, Action, ActionState, Caller
+from zun.domain.container import Container, life, living
+from zun.domain.sandbox import Sandbox
+from zun.interfaces.inventory import Inventory
+from zun.interfaces.rpc import Charge, SandboxFacts
+from zun.interfaces.store import Transaction
+
+Clock = Callable[[], datetime]
+
+
+def apply(tx: Transaction, container: Container, event: lifecycle.Event) -> Container:
+    """Store what the event makes of the container, if it changes anything. Raises InvalidStateException for a verb out of place."""
+    before = life(container)
+    try:
+        after = lifecycle.advance(before, event)
+    except lifecycle.Unexpected as unexpected:
+        verb = str(unexpected).split("_")[0] if str(unexpected).startswith("delete") else str(unexpected)
+        raise errors.InvalidStateException(verb=verb, id=container.uuid, state=container.status.value) from None
+    return container if after == before else tx.save(living(container, after))
+
+
+def enqueue(
+    tx: Transaction, caller: Caller, sandbox: Sandbox, container: Container, verb: str, arguments: dict[str, Any], now: datetime
+) -> Action:
+    """Write an action: accepted work, and the record that it was accepted."""
+    return tx.add(
+        Action(
+            uuid=str(uuid.uuid4()),
+            action=verb,
+            sandbox_uuid=sandbox.uuid,
+            container_uuid=container.uuid,
+            request_id=caller.request_id,
+            project_id=caller.project_id,
+            user_id=caller.user_id,
+            arguments=arguments,
+            host=sandbox.host,
+            start_time=now,
+        )
+    )
+
+
+def ended(action: Action, now: datetime, *, failed: bool = False, **changes: Any) -> Action:
+    """The action, ended; it keeps the time at which clients first saw it end."""
+    message = "Error" if failed else None
+    return replace(action, **changes, state=ActionState.DONE, finish_time=action.finish_time or now, message=message)
+
+
+def system(container: Container) -> Caller:
+    """Who acts when the service itself decides something for a container: its owner, by a request id of its own."""
+    return Caller(user_id=container.user_id, project_id=container.project_id, request_id=f"req-{uuid.uuid4()}")
+
+
+def open_actions(tx: Transaction, sandbox_uuid: str) -> list[Action]:
+    """The sandbox's unfinished actions, the oldest first."""
+    return tx.find(Action, {"sandbox_uuid": sandbox_uuid, "state": OPEN})
+
+
+def erase(tx: Transaction, container: Container, inventory: Inventory) -> None:
+    """Forget a container of which nothing is left on any host, and its sandbox with the last one."""
+    for action in tx.find(Action, {"container_uuid": container.uuid}):
+        tx.drop(action)
+    tx.drop(container)
+    sandbox = tx.get(Sandbox, container.sandbox_uuid)
+    if sandbox is not None and not tx.count(Container, {"sandbox_uuid": sandbox.uuid}):
+        inventory.release(tx, sandbox)
+        tx.drop(sandbox)
+
+
+def accept(
+    tx: Transaction,
+    caller: Caller,
+    container: Container,
+    verb: str,
+    arguments: dict[str, Any],
+    now: datetime,
+    *,
+    row: str | None = None,
+    desired: lifecycle.Desired | None = None,
+) -> Container:
+    """Accept ``verb`` on the container: its status at once, and the action. ``row`` is its row in the table of verbs, if not its name."""
+    sandbox = tx.get(Sandbox, container.sandbox_uuid)
+    if sandbox is None:
+        raise errors.ContainerNotFound(id=container.uuid)
+    container = apply(tx, container, lifecycle.Accepted(row or verb, desired))
+    enqueue(tx, caller, sandbox, container, verb, arguments, now)
+    return container
+
+
+def follow(tx: Transaction, container: Container, *, missing: bool, now: datetime) -> bool:
+    """Accept what the service itself does after news of a container (auto_remove, auto_heal). True if there is new work."""
+    verb = lifecycle.follow_up(life(container), auto_remove=container.auto_remove, auto_heal=container.auto_heal, missing=missing)
+    if verb is None or any(action.container_uuid == container.uuid for action in open_actions(tx, container.sandbox_uuid)):
+        return False
+    if verb == "rebuild":
+        container = tx.save(replace(container, revision=container.revision + 1))
+    row = "delete_force" if verb == "delete" else verb
+    accept(tx, system(container), container, verb, {}, now, row=row)
+    return True
+
+
+def charge(tx: Transaction, sandbox: Sandbox) -> Charge:
+    """A sandbox with all its containers."""
+    return Charge(sandbox=sandbox, containers=tx.find(Container, {"sandbox_uuid": sandbox.uuid}))
+
+
+def record_sandbox(tx: Transaction, facts: SandboxFacts) -> None:
+    """Store what a host tells of a sandbox."""
+    sandbox = tx.get(Sandbox, facts.sandbox_uuid)
+    if sandbox is None:
+        return
+    told = replace(
+        sandbox,
+        engine_id=facts.engine_id or sandbox.engine_id,
+        hostname=facts.hostname or sandbox.hostname,
+        addresses=facts.addresses,
+    )
+    if told != sandbox:
+        tx.save(told)

@@ -1,0 +1,104 @@
+"""What hosts tell: that they live, what they have, what they saw."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from zun import errors
+from zun.conductor import journal
+from zun.conductor.journal import Clock
+from zun.domain.container import Container
+from zun.domain.host import COMPUTE, Host, Service
+from zun.domain.lifecycle import EngineState, Observation, Observed
+from zun.domain.sandbox import Sandbox
+from zun.interfaces.rpc import Charge, HostReport, SandboxFacts
+from zun.interfaces.store import Store, Transaction
+
+LOG = logging.getLogger(__name__)
+
+
+class Observe:
+    """What hosts may tell a conductor (half of :class:`zun.interfaces.rpc.Conductor`; ``work.Desk`` is the other)."""
+
+    def __init__(self, store: Store, *, clock: Clock, poke: Callable[[str | None], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._poke = poke
+
+    def hello(self, host: str, epoch: str, report: HostReport) -> list[Charge]:
+        """The agent of a host has begun a life. Work of its earlier lives is handed out again by its next claim."""
+
+        def write(tx: Transaction) -> list[Charge]:
+            self._report(tx, host, epoch, report)
+            return [journal.charge(tx, sandbox) for sandbox in tx.find(Sandbox, {"host": host})]
+
+        return self._store.settle(write)
+
+    def heartbeat(self, host: str, epoch: str, report: HostReport) -> None:
+        """The agent lives and its engine answers."""
+        self._store.settle(lambda tx: self._report(tx, host, epoch, report))
+
+    def observe(self, host: str, epoch: str, observations: list[Observation], sandboxes: list[SandboxFacts]) -> None:
+        """Store what was seen. News of a container that is on another host, or gone, is dropped."""
+        work = False
+        for facts in sandboxes:
+            self._store.settle(partial(self._sandbox, host=host, facts=facts))
+        for observation in observations:
+            work |= self._store.settle(partial(self._seen, host=host, observation=observation))
+        if work:
+            self._poke(host)
+
+    def unknown(self, host: str, sandboxes: list[str]) -> list[str]:
+        """Those that no row places on this host."""
+        with self._store.read() as tx:
+            known = {sandbox.uuid for sandbox in tx.find(Sandbox, {"host": host, "uuid": tuple(sandboxes)})}
+        return [sandbox for sandbox in sandboxes if sandbox not in known]
+
+    def _seen(self, tx: Transaction, host: str, observation: Observation) -> bool:
+        """Returns whether the service itself has accepted new work."""
+        container = tx.get(Container, observation.container_uuid)
+        if container is None or container.host != host:
+            return False
+        container = journal.apply(tx, container, Observed(observation))
+        missing = observation.state is EngineState.MISSING
+        return journal.follow(tx, container, missing=missing, now=self._clock())
+
+    def _sandbox(self, tx: Transaction, host: str, facts: SandboxFacts) -> None:
+        sandbox = tx.get(Sandbox, facts.sandbox_uuid)
+        if sandbox is not None and sandbox.host == host:
+            journal.record_sandbox(tx, facts)
+
+    def _report(self, tx: Transaction, hostname: str, epoch: str, report: HostReport) -> None:
+        facts: dict[str, Any] = msgspec.structs.asdict(report.facts) | {
+            "enable_cpu_pinning": report.enable_cpu_pinning,
+            "cpu_allocation_ratio": report.cpu_allocation_ratio,
+            "ram_allocation_ratio": report.ram_allocation_ratio,
+            "reserved_memory": report.reserved_memory,
+        }
+        host = next(iter(tx.find(Host, {"hostname": hostname})), None)
+        if host is None:
+            tx.add(Host(uuid=str(uuid.uuid4()), hostname=hostname, **facts))
+        elif replace(host, **facts) != host:
+            tx.save(replace(host, **facts))
+        service = next(iter(tx.find(Service, {"host": hostname, "binary": COMPUTE})), None)
+        if service is None:
+            try:
+                service = tx.add(Service(uuid=str(uuid.uuid4()), host=hostname, binary=COMPUTE))
+            except errors.Duplicate as raced:
+                raise errors.StaleRow(entity="Service", id=hostname) from raced
+        tx.save(
+            replace(
+                service,
+                availability_zone=report.availability_zone,
+                last_seen_up=self._clock(),
+                report_count=service.report_count + 1,
+                epoch=epoch,
+            )
+        )

@@ -1,0 +1,80 @@
+"""Placing: a host for every sandbox that was accepted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from msgspec.structs import replace
+
+from zun import errors
+from zun.conductor import journal
+from zun.conductor.journal import Clock
+from zun.domain import scheduling
+from zun.domain.action import Action, ActionState
+from zun.domain.container import Container
+from zun.domain.lifecycle import Failed
+from zun.domain.sandbox import Sandbox
+from zun.domain.scheduling import Candidate
+from zun.interfaces.inventory import Inventory
+from zun.interfaces.store import Store, Transaction
+
+LOG = logging.getLogger(__name__)
+
+
+class Place:
+    """Finds hosts for the actions that have none. Several may run at once: a decision is one transaction."""
+
+    def __init__(self, store: Store, inventory: Inventory, *, clock: Clock, poke: Callable[[str], None]) -> None:
+        self._store = store
+        self._inventory = inventory
+        self._clock = clock
+        self._poke = poke
+
+    def run(self) -> None:
+        """Place everything that waits, and poke the hosts that got work. One bad row does not keep the others waiting."""
+        with self._store.read() as tx:
+            waiting = tx.find(Action, {"host": None, "state": ActionState.QUEUED})
+        for action in waiting:
+            try:
+                host = self._store.settle(partial(self._place, action_uuid=action.uuid))
+            except errors.ZunError:
+                LOG.exception("action %s could not be placed; it stays queued", action.uuid)
+                continue
+            if host is not None:
+                self._poke(host)
+
+    def _place(self, tx: Transaction, action_uuid: str) -> str | None:
+        """Decide on one action. Returns the host whose work it is now, or None."""
+        action = tx.get(Action, action_uuid)
+        if action is None or action.host is not None or action.state is not ActionState.QUEUED:
+            return None
+        sandbox = tx.get(Sandbox, action.sandbox_uuid)
+        if sandbox is None:
+            tx.drop(action)
+            return None
+        if sandbox.host is None:
+            try:
+                sandbox = tx.save(replace(sandbox, host=self._choose(tx, sandbox)))
+            except errors.NoValidHost as none_left:
+                self._give_up(tx, action, str(none_left))
+                return None
+        tx.save(replace(action, host=sandbox.host))
+        return sandbox.host
+
+    def _choose(self, tx: Transaction, sandbox: Sandbox) -> str:
+        full: Candidate | None = None
+        for candidate in scheduling.choose(sandbox, self._inventory.candidates(tx)):
+            try:
+                self._inventory.claim(tx, sandbox, candidate.host.hostname)
+                return candidate.host.hostname
+            except errors.InsufficientCapacity:
+                full = candidate
+        raise errors.NoValidHost(reason=f"Host {full.host.hostname if full else '-'} was filled by somebody else.")
+
+    def _give_up(self, tx: Transaction, action: Action, reason: str) -> None:
+        container = tx.get(Container, action.container_uuid) if action.container_uuid else None
+        if container is not None:
+            journal.apply(tx, container, Failed(action.action, reason))
+        tx.save(journal.ended(action, self._clock(), failed=True))

@@ -1,0 +1,44 @@
+"""The slow round: what no event will ever tell."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from zun import errors
+from zun.conductor import journal
+from zun.conductor.journal import Clock
+from zun.domain.container import Container
+from zun.domain.host import COMPUTE, Service, is_up
+from zun.domain.lifecycle import MOVES, HostLost, News
+from zun.interfaces.store import Store, Transaction
+
+LOG = logging.getLogger(__name__)
+
+_LOSABLE = tuple(next(move.of for move in MOVES if move.news is News.HOST_LOST))
+
+
+class Sweep:
+    """Finds hosts that have fallen silent; their containers become Unknown until their first scan settles them."""
+
+    def __init__(self, store: Store, *, clock: Clock, service_down_time: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._service_down_time = service_down_time
+
+    def run(self) -> None:
+        """One round."""
+        with self._store.read() as tx:
+            services = tx.find(Service, {"binary": COMPUTE})
+            silent = [service.host for service in services if not is_up(service, self._clock(), self._service_down_time)]
+            lost = tx.find(Container, {"host": tuple(silent), "status": _LOSABLE}) if silent else []
+        for container in lost:
+            try:
+                self._store.settle(partial(self._lose, container=container))
+            except errors.ZunError:
+                LOG.exception("container %s could not be marked", container.uuid)
+
+    def _lose(self, tx: Transaction, container: Container) -> None:
+        current = tx.get(Container, container.uuid)
+        if current is not None and current.host == container.host:
+            journal.apply(tx, current, HostLost(container.host or ""))

@@ -1,0 +1,173 @@
+"""Verbs on a living container: those that are accepted and done later, and those that a host answers while the caller waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from zun import errors
+from zun.conductor import journal
+from zun.conductor.accept import Defaults, usage
+from zun.conductor.journal import Clock
+from zun.domain import lifecycle, quota
+from zun.domain.action import ActionState, Caller
+from zun.domain.container import Container
+from zun.domain.host import COMPUTE, Service, is_up
+from zun.domain.lifecycle import Desired
+from zun.domain.quota import Quota
+from zun.domain.resources import Resources
+from zun.domain.sandbox import Sandbox
+from zun.interfaces.inventory import Inventory
+from zun.interfaces.rpc import Agent, Agents
+from zun.interfaces.runtime import ExecResult, ProcessList, Stats
+from zun.interfaces.store import Store, Transaction
+
+#: Signals after which a container that ends was ended by its user: a restart policy does not undo that.
+ENDING = frozenset({"KILL", "TERM", "INT", "QUIT"})
+
+
+class Verbs:
+    """Everything that is done to a container after its creation was accepted."""
+
+    def __init__(
+        self,
+        store: Store,
+        agents: Agents,
+        inventory: Inventory,
+        *,
+        clock: Clock,
+        defaults: Defaults,
+        service_down_time: int,
+        poke: Callable[[str | None], None],
+    ) -> None:
+        self._store = store
+        self._agents = agents
+        self._inventory = inventory
+        self._clock = clock
+        self._defaults = defaults
+        self._service_down_time = service_down_time
+        self._poke = poke
+
+    # -- accepted now, done later ----------------------------------------------------------------
+
+    def check(self, container: Container, verb: str) -> None:
+        """Raises InvalidStateException if the container's status does not allow the verb."""
+        if container.status not in lifecycle.VERBS[verb].allowed:
+            raise errors.InvalidStateException(verb=verb, id=container.uuid, state=container.status.value)
+
+    def accept(self, caller: Caller, container: Container, verb: str, arguments: dict[str, Any]) -> None:
+        """Accept a verb of the table. Raises InvalidStateException, ContainerNotFound."""
+
+        def write(tx: Transaction) -> str | None:
+            found = self._current(tx, container)
+            if verb == "rebuild":
+                found = tx.save(replace(found, revision=found.revision + 1))
+            desired = Desired.STOPPED if verb == "kill" and arguments.get("signal") in ENDING else None
+            return journal.accept(tx, caller, found, verb, arguments, self._clock(), desired=desired).host
+
+        self._poke(self._store.settle(write))
+
+    def delete(self, caller: Caller, container: Container, *, force: bool, stop: bool) -> None:
+        """Accept the container's deletion; what is queued for it is given up. Where no host has it, it is gone at once."""
+        row = "delete_stop" if stop else "delete_force" if force else "delete"
+
+        def write(tx: Transaction) -> str | None:
+            found = self._current(tx, container)
+            waiting = [action for action in journal.open_actions(tx, found.sandbox_uuid) if action.container_uuid == found.uuid]
+            found = journal.accept(tx, caller, found, "delete", {"force": force, "stop": stop}, self._clock(), row=row)
+            if found.host is None:
+                journal.erase(tx, found, self._inventory)
+                return None
+            for action in waiting:
+                # What a host has in hand it gives up by itself; an undoing is part of the deletion.
+                if action.state is not ActionState.CLAIMED:
+                    tx.save(journal.ended(action, self._clock(), failed=True))
+            return found.host
+
+        self._poke(self._store.settle(write))
+
+    # -- done while the caller waits -------------------------------------------------------------
+
+    def update(self, caller: Caller, container: Container, changes: dict[str, Any]) -> Container:
+        """Change name, auto_heal, cpu or memory. New limits are claimed, then set on the host; where that fails they are given back.
+
+        Raises InvalidStateException, OverQuota, InsufficientCapacity, NameInUse, and what the host answers.
+        """
+        changes = {name: value for name, value in changes.items() if value is not None}
+        limits = {name: value for name, value in changes.items() if name in ("cpu", "memory")}
+        self.check(container, "update")
+        if limits and container.host is not None:
+            self._up(container, "update")
+        changed = self._store.settle(lambda tx: self._change(tx, self._current(tx, container), changes, checked=True))
+        if limits and changed.host is not None:
+            try:
+                self._agents.on(changed.host).update(changed.uuid, limits.get("cpu"), limits.get("memory"))
+            except errors.ZunError:
+                before = {name: getattr(container, name) for name in limits}
+                self._store.settle(lambda tx: self._change(tx, self._current(tx, container), before, checked=False))
+                raise
+        return changed
+
+    def logs(
+        self, container: Container, *, stdout: bool, stderr: bool, timestamps: bool, tail: int | None, since: datetime | None
+    ) -> bytes:
+        """The container's log; empty for one that never reached a host."""
+        self.check(container, "logs")
+        if container.host is None:
+            return b""
+        return self._up(container, "logs").logs(container.uuid, stdout, stderr, timestamps, tail, since)
+
+    def execute(self, container: Container, command: list[str]) -> ExecResult:
+        """Run a command in the container and wait for its end."""
+        self.check(container, "execute")
+        return self._up(container, "execute").execute(container.uuid, command)
+
+    def top(self, container: Container, ps_args: str | None) -> ProcessList:
+        """The container's processes."""
+        self.check(container, "top")
+        return self._up(container, "top").top(container.uuid, ps_args)
+
+    def stats(self, container: Container) -> Stats:
+        """What the container uses just now."""
+        self.check(container, "stats")
+        return self._up(container, "stats").stats(container.uuid)
+
+    # -- how -------------------------------------------------------------------------------------
+
+    def _current(self, tx: Transaction, container: Container) -> Container:
+        found = tx.get(Container, container.uuid)
+        if found is None:
+            raise errors.ContainerNotFound(id=container.uuid)
+        return found
+
+    def _up(self, container: Container, verb: str) -> Agent:
+        """The agent of the container's host. Raises HostNotUp if it has not been heard of, or there is none."""
+        with self._store.read() as tx:
+            service = next(iter(tx.find(Service, {"host": container.host or "", "binary": COMPUTE})), None)
+        if service is None or not is_up(service, self._clock(), self._service_down_time):
+            raise errors.HostNotUp(host=container.host, verb=verb, id=container.uuid)
+        return self._agents.on(service.host)
+
+    def _change(self, tx: Transaction, container: Container, changes: dict[str, Any], *, checked: bool) -> Container:
+        cpu, memory = changes.get("cpu", container.cpu), changes.get("memory", container.memory)
+        more = Quota(cpu=cpu - container.cpu, memory=memory - container.memory)
+        if checked:
+            self.check(container, "update")
+        if more != Quota():
+            tx.lock(f"project:{container.project_id}")
+            if checked:
+                quota.check(self._defaults.quota, usage(tx, container.project_id), more)
+            self._resize(tx, container, Resources(cpu=more.cpu, memory=int(more.memory)), checked)
+        return tx.save(replace(container, **changes))
+
+    def _resize(self, tx: Transaction, container: Container, more: Resources, checked: bool) -> None:
+        sandbox = tx.get(Sandbox, container.sandbox_uuid)
+        if sandbox is None:
+            raise errors.ContainerNotFound(id=container.uuid)
+        to = Resources(cpu=sandbox.cpu, memory=sandbox.memory, disk=sandbox.disk) + more
+        if checked:
+            self._inventory.resize(tx, sandbox, to)
+        tx.save(replace(sandbox, cpu=to.cpu, memory=to.memory))

@@ -1,0 +1,124 @@
+"""Handing work to hosts and writing down how it ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from msgspec.structs import replace
+
+from zun.conductor import journal
+from zun.conductor.journal import Clock
+from zun.conductor.observe import Observe
+from zun.domain.action import OPEN, Action, ActionState
+from zun.domain.container import Container
+from zun.domain.lifecycle import Claimed as ClaimedEvent
+from zun.domain.lifecycle import Done, EngineState, Failed
+from zun.domain.sandbox import Sandbox
+from zun.interfaces.inventory import Inventory
+from zun.interfaces.rpc import Claimed, Outcome, Work
+from zun.interfaces.store import Store, Transaction
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds before an undoing that failed is tried again: doubled with every attempt, up to the second figure.
+UNDO_AGAIN = (2.0, 300.0)
+
+
+class Desk(Observe):
+    """Implements :class:`zun.interfaces.rpc.Conductor`: the queue of every host here, the news of hosts in the base class."""
+
+    def __init__(self, store: Store, inventory: Inventory, *, clock: Clock, poke: Callable[[str | None], None]) -> None:
+        super().__init__(store, clock=clock, poke=poke)
+        self._inventory = inventory
+
+    def claim(self, host: str, epoch: str, in_hand: list[str], limit: int) -> Claimed:
+        """Hand out the oldest open action of every sandbox of the host, unless it is in hand already."""
+        with self._store.read() as tx:
+            actions = tx.find(Action, {"host": host, "state": OPEN})
+        heads: dict[str, Action] = {}
+        cancelled = []
+        for action in actions:
+            head = heads.setdefault(action.sandbox_uuid, action)
+            if action.action == "delete" and head is not action and head.uuid in in_hand and head.container_uuid == action.container_uuid:
+                cancelled.append(head.uuid)
+        now = self._clock()
+        ready = [head for head in heads.values() if head.uuid not in in_hand and (head.not_before is None or head.not_before <= now)]
+        work = [self._store.settle(partial(self._hand_out, head=head, epoch=epoch)) for head in ready[:limit]]
+        return Claimed(work=[item for item in work if item is not None], cancelled=cancelled)
+
+    def _hand_out(self, tx: Transaction, head: Action, epoch: str) -> Work | None:
+        action = tx.get(Action, head.uuid)
+        sandbox = tx.get(Sandbox, head.sandbox_uuid)
+        if action is None or sandbox is None or action.state is ActionState.DONE or action.host != head.host:
+            return None
+        state = action.state if action.state is ActionState.UNDOING else ActionState.CLAIMED
+        action = tx.save(replace(action, state=state, epoch=epoch, attempts=action.attempts + 1))
+        if state is ActionState.CLAIMED and action.container_uuid:
+            container = tx.get(Container, action.container_uuid)
+            if container is not None:
+                journal.apply(tx, container, ClaimedEvent(action.action))
+        return Work(action=action, charge=journal.charge(tx, sandbox))
+
+    def finish(self, host: str, epoch: str, outcome: Outcome) -> None:
+        """Write down how an action ended. An outcome of another epoch, or of an action that has ended already, is nobody's news."""
+        if self._store.settle(lambda tx: self._finish(tx, host, epoch, outcome)):
+            self._poke(host)
+
+    def _finish(self, tx: Transaction, host: str, epoch: str, outcome: Outcome) -> bool:
+        """Returns whether there is new work for the host."""
+        action = tx.get(Action, outcome.action_uuid)
+        if action is None or action.state is ActionState.DONE or action.host != host or action.epoch != epoch:
+            return False
+        container = tx.get(Container, action.container_uuid) if action.container_uuid else None
+        if container is None:
+            tx.drop(action)
+            return False
+        if outcome.reason is None and action.action == "delete":
+            journal.erase(tx, container, self._inventory)
+            return False
+        if outcome.sandbox is not None:
+            journal.record_sandbox(tx, outcome.sandbox)
+        missing = False
+        if action.state is not ActionState.UNDOING:
+            container, missing = self._advance(tx, action, container, outcome)
+        self._end(tx, action, outcome)
+        # A rebuild that ends with the container missing has failed to heal it: once is enough.
+        healed = not (missing and action.action == "rebuild") and journal.follow(tx, container, missing=missing, now=self._clock())
+        return healed or bool(journal.open_actions(tx, action.sandbox_uuid))
+
+    def _advance(self, tx: Transaction, action: Action, container: Container, outcome: Outcome) -> tuple[Container, bool]:
+        """Write what the outcome makes of the container. Returns it, and whether the engine has lost it."""
+        observed = next((seen for seen in outcome.observations if seen.container_uuid == container.uuid), None)
+        if container.uuid in outcome.ports:
+            container = tx.save(replace(container, ports=outcome.ports[container.uuid]))
+        event: Done | Failed = Done(action.action, observed)
+        if outcome.reason is not None:
+            event = Failed(action.action, outcome.reason, observed)
+        container = journal.apply(tx, container, event)
+        return container, observed is not None and observed.state is EngineState.MISSING
+
+    def _end(self, tx: Transaction, action: Action, outcome: Outcome) -> None:
+        undoing = action.state is ActionState.UNDOING
+        failed = outcome.reason is not None or undoing
+        events = action.events if undoing else outcome.events
+        if outcome.leftovers:
+            wait = min(UNDO_AGAIN[0] * 2 ** min(action.attempts, 16), UNDO_AGAIN[1])
+            again = self._clock() + timedelta(seconds=wait)
+            ended = journal.ended(action, self._clock(), failed=True, events=events)
+            tx.save(replace(ended, state=ActionState.UNDOING, epoch=None, not_before=again))
+            LOG.warning("action %s could not undo %s; it will be tried again", action.uuid, ", ".join(outcome.leftovers))
+            return
+        tx.save(journal.ended(action, self._clock(), failed=failed, events=events))
+        if action.action == "create" and failed:
+            self._leave_host(tx, action)
+
+    def _leave_host(self, tx: Transaction, action: Action) -> None:
+        """A create that failed has left nothing on its host; so the sandbox leaves the host, unless more work waits for it there."""
+        sandbox = tx.get(Sandbox, action.sandbox_uuid)
+        if sandbox is None or sandbox.host is None or journal.open_actions(tx, sandbox.uuid):
+            return
+        self._inventory.release(tx, sandbox)
+        tx.save(replace(sandbox, host=None, addresses={}, engine_id=None))
