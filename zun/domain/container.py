@@ -22,7 +22,9 @@ class Container(Entity, frozen=True, kw_only=True):
     name: Annotated[str, Field(create=kinds.NAME, update=kinds.NAME, shown=True, filter=True, length=255, index=True)]
     image: Annotated[str, Field(doc="image reference", create=kinds.IMAGE, required=True, shown=True, filter=True, length=255)]
     image_driver: Annotated[str, Field(create=kinds.IMAGE_DRIVER, shown=True, length=255)] = "docker"
-    image_pull_policy: Annotated[str | None, Field(create=kinds.PULL_POLICY, shown=True, admin=True, guarded=True, length=16)] = None
+    image_pull_policy: Annotated[
+        str | None, Field(create=kinds.PULL_POLICY, shown=True, admin=True, guard="image_pull_policy", length=16)
+    ] = None
     registry_id: Annotated[str | None, Field(doc="uuid of the registry to pull from", shown=True, length=36)] = None
     cpu: Annotated[float, Field(doc="cores", create=kinds.CPU, update=kinds.CPU, shown=True)] = 1.0
     cpu_policy: Annotated[str, Field(create=kinds.CPU_POLICY, shown=True, length=16)] = "shared"
@@ -30,7 +32,9 @@ class Container(Entity, frozen=True, kw_only=True):
         512
     )
     disk: Annotated[int, Field(doc="GiB", create=kinds.DISK, shown=True)] = 0
-    command: Annotated[list[str], Field(doc="replaces the image's CMD", create=kinds.WORDS, shown=True)] = []
+    command: Annotated[
+        list[str], Field(doc="replaces the image's CMD", create=kinds.WORDS, older=(Version(1, 20), kinds.COMMAND_LINE), shown=True)
+    ] = []
     entrypoint: Annotated[
         list[str], Field(doc="replaces the image's ENTRYPOINT", create=kinds.WORDS, since=Version(1, 40), shown=True)
     ] = []
@@ -42,20 +46,22 @@ class Container(Entity, frozen=True, kw_only=True):
     tty: Annotated[bool, Field(doc="has a terminal", create=kinds.BOOLEAN, shown=True)] = False
     auto_remove: Annotated[bool, Field(create=kinds.BOOLEAN_STRICT, since=Version(1, 3), below="gate", shown=True, filter=True)] = False
     auto_heal: Annotated[bool, Field(create=kinds.BOOLEAN, update=kinds.BOOLEAN, shown=True)] = False
-    privileged: Annotated[bool, Field(create=kinds.BOOLEAN, since=Version(1, 21), below="gate", shown=True, admin=True, guarded=True)] = (
-        False
-    )
+    privileged: Annotated[
+        bool, Field(create=kinds.BOOLEAN, since=Version(1, 21), below="gate", shown=True, admin=True, guard="privileged")
+    ] = False
     healthcheck: Annotated[dict[str, Any], Field(create=kinds.HEALTHCHECK, since=Version(1, 22), below="gate-filled", shown=True)] = {}
     mounts: Annotated[list[dict[str, Any]], Field(create=kinds.MOUNTS, since=Version(1, 11), below="gate-filled")] = []
     ports: Annotated[list[int], Field(doc="ports that the image exposes", shown=True)] = []
 
     hostname: Annotated[str | None, Field(create=kinds.HOSTNAME, since=Version(1, 9), below="gate", shown=True, of="sandbox")] = None
     host: Annotated[str | None, Field(shown=True, admin=True, filter=True, of="sandbox")] = None
-    requested_host: Annotated[str | None, Field(of="sandbox")] = None
+    requested_host: Annotated[
+        str | None, Field(create=kinds.HOST, asked="host", since=Version(1, 39), guard="requested_destination", of="sandbox")
+    ] = None
     availability_zone: Annotated[str | None, Field(create=kinds.ZONE, of="sandbox")] = None
     runtime: Annotated[
         str | None,
-        Field(create=kinds.RUNTIME, since=Version(1, 5), below="gate", shown=True, admin=True, guarded=True, of="sandbox"),
+        Field(create=kinds.RUNTIME, since=Version(1, 5), below="gate", shown=True, admin=True, guard="runtime", of="sandbox"),
     ] = None
     hints: Annotated[dict[str, Any], Field(create=kinds.HINTS, of="sandbox")] = {}
     nets: Annotated[list[dict[str, Any]], Field(create=kinds.NETS, of="sandbox")] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
+from datetime import UTC, datetime
 from typing import Any
 
 from zun.domain.model import Bounds, Json, Kind
@@ -399,3 +400,27 @@ def _tail(value: Any, bounds: Bounds) -> int | None:
 
 
 TAIL = _fixed("number of lines", {"type": ["string", "integer", "null"], "maxLength": 32}, _tail)
+
+
+def _since(value: Any, bounds: Bounds) -> datetime:
+    """Seconds since 1970, or a time as logs write it; UTC."""
+    try:
+        if re.fullmatch("[0-9]{1,12}", value):
+            return datetime.fromtimestamp(int(value), UTC)
+        return datetime.strptime(value, "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError("must be seconds since 1970 or a time such as '2024-05-01 12:30:00,000'") from None
+
+
+SINCE = _fixed("time", {"type": "string", "maxLength": 32}, _since)
+TIMEOUT = whole("seconds")
+#: clients send the word None for what they were not given
+PS_ARGS = _fixed(
+    "arguments of ps", optional_text("", 0, 255).schema(Bounds()), lambda value, bounds: None if value in ("", "None") else value
+)
+SHELL_COMMAND = Kind("command line", text("command line", 1).schema, _split)
+EXACT_TEXT = text("text", 0, 255)
+EXACT_NUMBER = _fixed("whole number", {"type": "string", "pattern": "^[0-9]+$", "maxLength": 18}, lambda value, bounds: int(value))
+PAGE_LIMIT = _fixed("number of items", {"type": "string", "pattern": "^0*[1-9][0-9]*$", "maxLength": 18}, lambda value, bounds: int(value))
+SORT_DIRECTION = choice("direction", "asc", "desc")
+ANYTHING = _fixed("anything", {})

@@ -68,6 +68,10 @@ class Field:
     doc: str = ""
     #: may be given when the resource is made, in this form (None: it may not)
     create: Kind | None = None
+    #: (version, kind): below that microversion the resource is made with this other form
+    older: tuple[Version, Kind] | None = None
+    #: what requests call it, where that is not the field's name
+    asked: str | None = None
     required: bool = False
     since: Version = MIN_VERSION
     below: Below = "unknown"
@@ -78,8 +82,8 @@ class Field:
     show: Callable[[Any], Any] | None = None
     #: appears only for who passes the rule "<resource>:get_one:<field>", and that rule's default is ADMIN
     admin: bool = False
-    #: needs the rule "<resource>:create:<field>" when given
-    guarded: bool = False
+    #: needs the rule "<resource>:create:<guard>" when given
+    guard: str | None = None
     #: the list may be filtered by it
     filter: bool = False
     #: length of a text column; None is unbounded text
