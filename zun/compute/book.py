@@ -1,0 +1,119 @@
+"""What the agent knows of the sandboxes in its charge: what is wanted of each container, and which of its lives was seen last.
+
+The book is memory only. An agent that begins a life gets it from a conductor, and from then on every piece of work brings it up to date.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+
+from zun.domain.container import Container
+from zun.domain.lifecycle import Desired, EngineState, Observation
+from zun.domain.sandbox import Sandbox
+from zun.interfaces.rpc import Charge
+from zun.interfaces.runtime import ContainerState, Seen
+
+
+@dataclass(slots=True)
+class Entry:
+    """One container in the agent's charge."""
+
+    container: Container
+    incarnation: int
+    engine_id: str | None
+    started_at: datetime | None
+    restart_count: int
+    #: short lives in a row, for the back-off of its restarts
+    quick_deaths: int = 0
+    #: a restart by its policy is waiting
+    restarting: bool = False
+    #: what was last told to the conductors
+    told: Observation | None = None
+
+    @property
+    def desired(self) -> Desired:
+        """What the user wants of it."""
+        return self.container.desired
+
+
+class Book:
+    """All sandboxes in the agent's charge. Safe to use from several threads; an entry is changed only in its sandbox's lane."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._entries: dict[str, Entry] = {}
+
+    def take(self, charge: Charge) -> None:
+        """Learn what a conductor says of a sandbox. What was seen here since is kept."""
+        with self._lock:
+            self._sandboxes[charge.sandbox.uuid] = charge.sandbox
+            for container in charge.containers:
+                entry = self._entries.get(container.uuid)
+                if entry is None:
+                    self._entries[container.uuid] = Entry(
+                        container, container.incarnation, container.engine_id, container.started_at, container.restart_count
+                    )
+                else:
+                    entry.container = container
+
+    def drop(self, container_uuid: str) -> None:
+        """Forget a container, and its sandbox with the last one."""
+        with self._lock:
+            entry = self._entries.pop(container_uuid, None)
+            if entry is not None:
+                sandbox = entry.container.sandbox_uuid
+                if not any(other.container.sandbox_uuid == sandbox for other in self._entries.values()):
+                    self._sandboxes.pop(sandbox, None)
+
+    def entry(self, container_uuid: str) -> Entry | None:
+        """The container's entry, or None."""
+        with self._lock:
+            return self._entries.get(container_uuid)
+
+    def sandbox(self, sandbox_uuid: str) -> Sandbox | None:
+        """The sandbox, or None."""
+        with self._lock:
+            return self._sandboxes.get(sandbox_uuid)
+
+    def entries(self, sandbox_uuid: str | None = None) -> list[Entry]:
+        """All containers, or those of one sandbox."""
+        with self._lock:
+            return [entry for entry in self._entries.values() if sandbox_uuid in (None, entry.container.sandbox_uuid)]
+
+    def sandboxes(self) -> list[str]:
+        """The uuids of all sandboxes."""
+        with self._lock:
+            return list(self._sandboxes)
+
+
+def observe(entry: Entry, state: ContainerState | None) -> Observation:
+    """What the engine shows, as news of the right life: a new start, whoever made it, counts one incarnation."""
+    uuid = entry.container.uuid
+    if state is None:
+        return Observation(container_uuid=uuid, state=EngineState.MISSING, incarnation=entry.incarnation)
+    if state.started_at is not None and (state.started_at, state.engine_id) != (entry.started_at, entry.engine_id):
+        entry.incarnation += 1
+        entry.started_at = state.started_at
+    entry.engine_id = state.engine_id
+    return Observation(
+        container_uuid=uuid,
+        state=EngineState.RESTARTING if entry.restarting and state.state is EngineState.EXITED else state.state,
+        incarnation=entry.incarnation,
+        engine_id=state.engine_id,
+        exit_code=None if state.finished_at is None else state.exit_code,
+        error=state.error,
+        started_at=state.started_at,
+        finished_at=state.finished_at,
+        restart_count=entry.restart_count,
+    )
+
+
+def looks_as_told(entry: Entry, seen: Seen) -> bool:
+    """Whether a line of a scan shows what was last told of the container, so that a closer look is not needed."""
+    told = entry.told
+    if told is None or told.engine_id != seen.engine_id:
+        return False
+    return told.state is seen.state or (told.state is EngineState.RESTARTING and seen.state is EngineState.EXITED and entry.restarting)

@@ -1,0 +1,133 @@
+"""The steps that bring a container to life, each idempotent by the uuid that it writes on what it makes."""
+
+from __future__ import annotations
+
+from zun import errors
+from zun.compute.job import Job
+from zun.domain.lifecycle import Desired
+from zun.interfaces.runtime import ContainerSpec, SandboxSpec
+from zun.saga import Step
+
+
+def attach_volumes(job: Job) -> None:
+    """Bring the container's mounts to this host."""
+    job.binds = job.plugs.volumes.attach(job.container)
+
+
+def detach_volumes(job: Job) -> None:
+    """Take them off again."""
+    job.plugs.volumes.detach(job.container)
+
+
+def pull_image(job: Job) -> None:
+    """Have the image in the engine. A container that is made already needs none."""
+    container = job.container
+    made = job.runtime.inspect(container.uuid)
+    if made is not None and made.revision >= container.revision:
+        held = job.runtime.image(container.image) if job.work.action.action == "create" else None
+        job.ports = held.ports if held else None
+        return
+    driver = job.plugs.images.get(container.image_driver)
+    if driver is None:
+        raise errors.InvalidImage(image=container.image, reason=f"host has no image driver {container.image_driver!r}")
+
+    def progress(line: str) -> None:
+        job.cancelled()
+
+    image = driver.ensure(container.image, container.image_pull_policy or job.plugs.pull_policy, None, progress)
+    job.image_id = image.id
+    job.ports = image.ports
+
+
+def ensure_sandbox(job: Job) -> None:
+    """Have the sandbox, running. A sandbox of one carries its limits on its container, so that the engine's own tools show them."""
+    sandbox = job.sandbox
+    limits = {} if job.alone else {"cpu": sandbox.cpu, "memory": sandbox.memory}
+    job.state = job.runtime.ensure_sandbox(
+        SandboxSpec(
+            uuid=sandbox.uuid,
+            hostname=sandbox.hostname,
+            runtime=sandbox.runtime,
+            network=job.plugs.network.attachment,
+            **limits,  # type: ignore[arg-type]
+        )
+    )
+
+
+def remove_sandbox(job: Job) -> None:
+    """Remove it, if nobody else lives there."""
+    if job.alone:
+        job.runtime.remove_sandbox(job.sandbox.uuid)
+
+
+def plug_network(job: Job) -> None:
+    """Give the sandbox its addresses."""
+    if job.state is None:
+        raise errors.ZunError(reason="the sandbox is plugged before it is made")
+    job.addresses = job.plugs.network.plug(job.sandbox, job.state)
+
+
+def unplug_network(job: Job) -> None:
+    """Take them away, if nobody else lives there."""
+    if job.alone:
+        job.plugs.network.unplug(job.sandbox)
+
+
+def create_container(job: Job) -> None:
+    """Make the container's engine object, not started. One that is made already needs no image and is left alone."""
+    container = job.container
+    if job.image_id is None:
+        return
+    job.runtime.ensure_container(
+        ContainerSpec(
+            uuid=container.uuid,
+            sandbox_uuid=container.sandbox_uuid,
+            name=container.name,
+            image=job.image_id,
+            revision=container.revision,
+            command=container.command,
+            entrypoint=container.entrypoint,
+            environment=container.environment,
+            labels=container.labels,
+            workdir=container.workdir,
+            interactive=container.interactive,
+            tty=container.tty,
+            privileged=container.privileged,
+            cpu=container.cpu,
+            memory=container.memory,
+            disk=container.disk,
+            healthcheck=container.healthcheck,
+            binds=job.binds,
+            runtime=job.sandbox.runtime,
+        )
+    )
+
+
+def remove_container(job: Job) -> None:
+    """Remove every object of the container."""
+    job.runtime.remove(job.container.uuid)
+
+
+def start_wanted(job: Job) -> None:
+    """Start the container, if that is what its user wants."""
+    if job.container.desired is Desired.RUNNING:
+        job.runtime.start(job.container.uuid)
+
+
+def start_container(job: Job) -> None:
+    """Start the container."""
+    job.runtime.start(job.container.uuid)
+
+
+#: Undone in reverse when any of them fails: a failed create leaves nothing.
+CREATE = (
+    Step("attach_volumes", attach_volumes, detach_volumes),
+    Step("pull_image", pull_image),
+    Step("ensure_sandbox", ensure_sandbox, remove_sandbox),
+    Step("plug_network", plug_network, unplug_network),
+    Step("create_container", create_container, remove_container),
+    Step("start_container", start_wanted),
+)
+
+#: The same, for a container that exists as far as anybody knows: what is there is used, what is missing is made, nothing is undone.
+ENSURE = tuple(Step(step.name, step.do) for step in CREATE[:-1])

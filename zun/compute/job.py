@@ -1,0 +1,139 @@
+"""One action in a host's hands: its data, its plugs, and how it is carried through."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from zun import errors, saga
+from zun.compute.book import Book, observe
+from zun.domain.action import ActionState, StepEvent
+from zun.domain.container import Container
+from zun.domain.lifecycle import Observation
+from zun.domain.sandbox import Sandbox
+from zun.interfaces.images import Images
+from zun.interfaces.network import Addresses, Network
+from zun.interfaces.rpc import Outcome, SandboxFacts, Work
+from zun.interfaces.runtime import Bind, Runtime, SandboxState
+from zun.interfaces.volumes import Volumes
+from zun.saga import Step
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plugs:
+    """The drivers of this host."""
+
+    runtime: Runtime
+    images: Mapping[str, Images]
+    network: Network
+    volumes: Volumes
+    pull_policy: str = "ifnotpresent"
+
+
+@dataclass(slots=True)
+class Job:
+    """What the steps of an action work on; they leave here what later steps and the report need."""
+
+    work: Work
+    plugs: Plugs
+    container: Container
+    sandbox: Sandbox
+    cancelled: Callable[[], None] = lambda: None
+    binds: list[Bind] = field(default_factory=list)
+    image_id: str | None = None
+    ports: list[int] | None = None
+    state: SandboxState | None = None
+    addresses: Addresses = field(default_factory=dict)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The engine."""
+        return self.plugs.runtime
+
+    @property
+    def alone(self) -> bool:
+        """Whether the sandbox holds this container only: then what is done to the one is done to the other."""
+        return len(self.work.charge.containers) == 1
+
+    def facts(self) -> SandboxFacts | None:
+        """What was learnt of the sandbox."""
+        if self.state is None:
+            return None
+        return SandboxFacts(
+            sandbox_uuid=self.sandbox.uuid,
+            engine_id=self.state.engine_id,
+            hostname=self.state.hostname,
+            addresses=self.addresses,
+        )
+
+
+def run(
+    job: Job,
+    steps: Sequence[Step[Job]],
+    *,
+    clock: Callable[[], datetime],
+    fault: saga.FaultPoint,
+    patient: bool,
+) -> tuple[str | None, list[str], saga.Record]:
+    """Carry the job through. Returns the reason of its failure (None: done), the leftovers and the record.
+
+    While ``patient``, an engine that does not answer is waited for: :class:`~zun.saga.SagaInterrupted` says so.
+    """
+    record = saga.Record()
+    if job.work.action.state is ActionState.UNDOING:
+        leftovers = saga.unwind(steps, job, fault=fault)
+        return None if not leftovers else "The undoing failed again.", leftovers, record
+    try:
+        saga.run(
+            steps,
+            job,
+            clock=clock,
+            record=record,
+            fault=fault,
+            cancelled=job.cancelled,
+            passing=lambda cause: patient and isinstance(cause, errors.EngineUnavailable),
+        )
+    except saga.SagaFailed as failure:
+        if not isinstance(failure.cause, errors.ZunError):
+            LOG.error("step %s of %s failed", failure.step, job.work.action.action, exc_info=failure.cause)
+        reason = str(failure.cause) or type(failure.cause).__name__
+        return reason, failure.leftovers, record
+    return None, [], record
+
+
+def outcome(job: Job, book: Book, reason: str | None, leftovers: list[str], record: saga.Record) -> Outcome:
+    """The report of a job that has ended."""
+    return Outcome(
+        action_uuid=job.work.action.uuid,
+        reason=reason,
+        observations=_look(job, book),
+        sandbox=job.facts() if reason is None else None,
+        ports={job.container.uuid: job.ports} if job.ports is not None else {},
+        events=[
+            StepEvent(
+                event=f"compute__{step.name}",
+                start_time=step.started,
+                finish_time=step.finished,
+                result="Error" if step.error else "Success",
+                traceback=step.error,
+            )
+            for step in record.steps
+        ],
+        leftovers=leftovers,
+    )
+
+
+def _look(job: Job, book: Book) -> list[Observation]:
+    """What the engine shows of the container now; nothing if it does not answer."""
+    entry = book.entry(job.container.uuid)
+    if entry is None:
+        return []
+    try:
+        entry.told = observe(entry, job.runtime.inspect(job.container.uuid))
+    except errors.ZunError:
+        return []
+    return [entry.told]

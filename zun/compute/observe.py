@@ -1,0 +1,188 @@
+"""Seeing: events for speed, scans for truth, one function for both. And what follows at once, without any control plane: restarts."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from zun import errors
+from zun.compute import book
+from zun.compute.book import Book, Entry
+from zun.compute.lanes import Lanes
+from zun.compute.outbox import Outbox
+from zun.domain import restart
+from zun.domain.lifecycle import Desired, EngineState, Observation
+from zun.interfaces.network import Network
+from zun.interfaces.rpc import Conductor, SandboxFacts
+from zun.interfaces.runtime import EngineEvent, Runtime, SandboxSpec, Seen
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds before an engine that hung up is listened to again.
+LISTEN_AGAIN = 0.5
+
+
+class Watch:
+    """Looks at the containers in the agent's charge, tells what it sees, and restarts those whose policy says so."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        conductor: Conductor,
+        *,
+        host: str,
+        known: Book,
+        lanes: Lanes,
+        outbox: Outbox,
+        network: Network,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._runtime = runtime
+        self._conductor = conductor
+        self._host = host
+        self._book = known
+        self._lanes = lanes
+        self._outbox = outbox
+        self._network = network
+        self._clock = clock
+        self._stopping = threading.Event()
+
+    # -- news: the event stream ------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """Follow the engine's events until :meth:`stop`; after every break look at everything once, for what was missed."""
+        since = self._clock()
+        while not self._stopping.is_set():
+            try:
+                for event in self._runtime.events(since):
+                    since = event.at
+                    self._heard(event)
+            except errors.ZunError as error:
+                LOG.warning("the engine's events broke off: %s", error)
+            if not self._stopping.wait(LISTEN_AGAIN):
+                self.scan()
+
+    def stop(self) -> None:
+        """End :meth:`listen`; its stream is ended by closing the runtime."""
+        self._stopping.set()
+
+    def _heard(self, event: EngineEvent) -> None:
+        entries = self._book.entries(event.sandbox_uuid)
+        for entry in entries:
+            if event.container_uuid in (None, entry.container.uuid):
+                self._lanes.put(event.sandbox_uuid, partial(self.look, entry.container.uuid))
+
+    # -- truth: the scan -------------------------------------------------------------------------
+
+    def scan(self) -> None:
+        """Compare everything of ours in the engine with what was told, look closely at what differs, and remove what is nobody's."""
+        try:
+            self._scan()
+        except errors.ZunError as error:
+            LOG.warning("the scan could not be done: %s", error)
+
+    def _scan(self) -> None:
+        charges = set(self._book.sandboxes())
+        seen = self._runtime.scan()
+        newest: dict[str, Seen] = {}
+        for line in seen:
+            if line.container_uuid and (line.container_uuid not in newest or line.revision > newest[line.container_uuid].revision):
+                newest[line.container_uuid] = line
+        running = {line.sandbox_uuid for line in seen if line.container_uuid is None and line.state is EngineState.RUNNING}
+        for entry in self._book.entries():
+            uuid, sandbox = entry.container.uuid, entry.container.sandbox_uuid
+            found = newest.get(uuid)
+            alive = found is not None and found.state in (EngineState.RUNNING, EngineState.PAUSED)
+            if found is None or not book.looks_as_told(entry, found) or (alive and sandbox not in running):
+                self._lanes.put(sandbox, partial(self.look, uuid))
+        strangers = sorted({line.sandbox_uuid for line in seen} - charges)
+        if strangers:
+            for sandbox in self._conductor.unknown(self._host, strangers):
+                self._lanes.put(sandbox, partial(self._remove_stranger, sandbox))
+
+    def _remove_stranger(self, sandbox_uuid: str) -> None:
+        if self._book.sandbox(sandbox_uuid) is not None:
+            return
+        LOG.warning("sandbox %s carries our mark and no row knows it: removed", sandbox_uuid)
+        self._runtime.remove_sandbox(sandbox_uuid)
+
+    # -- one function for both -------------------------------------------------------------------
+
+    def look(self, container_uuid: str) -> None:
+        """Look at one container (in its sandbox's lane), do what follows at once, and tell what is new."""
+        entry = self._book.entry(container_uuid)
+        if entry is None:
+            return
+        try:
+            state = self._runtime.inspect(container_uuid)
+            if state is not None and state.state in (EngineState.RUNNING, EngineState.PAUSED) and self._lost_its_sandbox(entry):
+                self._rejoin(entry)
+                state = self._runtime.inspect(container_uuid)
+        except errors.ZunError as error:
+            LOG.warning("container %s could not be looked at: %s", container_uuid, error)
+            return
+        if state is not None and state.state is EngineState.EXITED and not entry.restarting:
+            self._ended(entry, state.exit_code, state.started_at, state.finished_at)
+        self._tell(entry, book.observe(entry, state))
+
+    def _tell(self, entry: Entry, observation: Observation) -> None:
+        if observation != entry.told:
+            entry.told = observation
+            self._outbox.put(observation)
+
+    # -- restarts --------------------------------------------------------------------------------
+
+    def _ended(self, entry: Entry, exit_code: int | None, started: datetime | None, finished: datetime | None) -> None:
+        container = entry.container
+        if not restart.wanted(container.restart_policy, entry.desired, exit_code, entry.restart_count):
+            return
+        lived = (finished - started).total_seconds() if started and finished else 0.0
+        entry.quick_deaths = 0 if lived >= restart.LIFE_THAT_COUNTS else entry.quick_deaths + 1
+        entry.restarting = True
+        wait = restart.wait(max(0, entry.quick_deaths - 1))
+        LOG.info("container %s ended with %s; its policy restarts it in %.1f s", container.uuid, exit_code, wait)
+        self._lanes.put(container.sandbox_uuid, partial(self._restart, container.uuid), after=wait)
+
+    def _restart(self, container_uuid: str) -> None:
+        entry = self._book.entry(container_uuid)
+        if entry is None or not entry.restarting:
+            return
+        entry.restarting = False
+        try:
+            state = self._runtime.inspect(container_uuid)
+            if entry.desired is Desired.RUNNING and state is not None and state.state is EngineState.EXITED:
+                entry.restart_count += 1
+                self._raise_sandbox(entry)
+                self._runtime.start(container_uuid)
+        except errors.EngineUnavailable:
+            # The scan that follows the engine's return sees the container ended, and begins anew.
+            return
+        except errors.ZunError as error:
+            LOG.warning("container %s could not be restarted: %s", container_uuid, error)
+        self.look(container_uuid)
+
+    def _lost_its_sandbox(self, entry: Entry) -> bool:
+        state = self._runtime.sandbox(entry.container.sandbox_uuid)
+        return state is None or not state.running
+
+    def _rejoin(self, entry: Entry) -> None:
+        """A container whose sandbox died runs without a network: raise the sandbox, and restart the container in it."""
+        LOG.warning("sandbox %s has died under container %s: both are restarted", entry.container.sandbox_uuid, entry.container.uuid)
+        self._raise_sandbox(entry)
+        self._runtime.stop(entry.container.uuid)
+        self._runtime.start(entry.container.uuid)
+
+    def _raise_sandbox(self, entry: Entry) -> None:
+        sandbox = self._book.sandbox(entry.container.sandbox_uuid)
+        if sandbox is None:
+            return
+        state = self._runtime.ensure_sandbox(
+            SandboxSpec(uuid=sandbox.uuid, hostname=sandbox.hostname, runtime=sandbox.runtime, network=self._network.attachment)
+        )
+        addresses = self._network.plug(sandbox, state)
+        facts = SandboxFacts(sandbox_uuid=sandbox.uuid, engine_id=state.engine_id, hostname=state.hostname, addresses=addresses)
+        if (facts.engine_id, facts.addresses) != (sandbox.engine_id, sandbox.addresses):
+            self._outbox.put(facts)

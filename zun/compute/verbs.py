@@ -1,0 +1,81 @@
+"""What a host does for each verb: a saga. A new verb is a row here, a row in ``domain.lifecycle.VERBS`` and a row of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from zun import errors
+from zun.compute import create
+from zun.compute.create import CREATE, ENSURE
+from zun.compute.job import Job
+from zun.domain.lifecycle import Desired
+from zun.saga import Step
+
+
+def _timeout(job: Job) -> int | None:
+    value = job.work.action.arguments.get("timeout")
+    return None if value is None else int(value)
+
+
+def stop_container(job: Job) -> None:
+    """Ask it to end, and end it after the grace."""
+    job.runtime.stop(job.container.uuid, _timeout(job))
+
+
+def stop_first(job: Job) -> None:
+    """Stop it before its deletion, if the request said so; gone already is as good."""
+    if job.work.action.arguments.get("stop"):
+        try:
+            job.runtime.stop(job.container.uuid, _timeout(job))
+        except (errors.NoSuchObject, errors.NotRunning):
+            return
+
+
+def stop_present(job: Job) -> None:
+    """Stop it, if the engine has it."""
+    try:
+        job.runtime.stop(job.container.uuid, _timeout(job))
+    except errors.NoSuchObject:
+        return
+
+
+def kill_container(job: Job) -> None:
+    """Send the signal."""
+    job.runtime.kill(job.container.uuid, job.work.action.arguments.get("signal") or "KILL")
+
+
+def pause_container(job: Job) -> None:
+    """Freeze it."""
+    job.runtime.pause(job.container.uuid)
+
+
+def unpause_container(job: Job) -> None:
+    """Thaw it."""
+    job.runtime.unpause(job.container.uuid)
+
+
+def swap(job: Job) -> None:
+    """The new object is made: remove the old one, and start the new one if the container is to run."""
+    container = job.container
+    job.runtime.remove(container.uuid, keep_revision=container.revision)
+    if container.desired is Desired.RUNNING:
+        job.runtime.start(container.uuid)
+
+
+SAGAS: Mapping[str, Sequence[Step[Job]]] = {
+    "create": CREATE,
+    "start": (*ENSURE, Step("start_container", create.start_container)),
+    "stop": (Step("stop_container", stop_container),),
+    "reboot": (Step("stop_container", stop_present), *ENSURE, Step("start_container", create.start_container)),
+    "kill": (Step("kill_container", kill_container),),
+    "pause": (Step("pause_container", pause_container),),
+    "unpause": (Step("unpause_container", unpause_container),),
+    "rebuild": (*ENSURE, Step("swap_containers", swap)),
+    "delete": (
+        Step("stop_container", stop_first),
+        Step("remove_container", create.remove_container),
+        Step("unplug_network", create.unplug_network),
+        Step("remove_sandbox", create.remove_sandbox),
+        Step("detach_volumes", create.detach_volumes),
+    ),
+}
