@@ -1,0 +1,121 @@
+"""A database engine for a URL, with what each database needs set right on every connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_db.sqlalchemy import engines, exc_filters  # type: ignore[import-untyped]
+
+#: seconds that a statement waits for somebody else's lock before it gives up
+LOCK_WAIT = 20
+
+_DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mysql+pymysql", "postgresql": "postgresql+psycopg"}
+
+#: A server that vanished without a word must not hold a thread for ever. What the URL says goes before these.
+_PATIENCE = {
+    "mysql": {"charset": "utf8mb4", "connect_timeout": "10", "read_timeout": "60", "write_timeout": "60"},
+    "postgresql": {
+        "connect_timeout": "10",
+        "keepalives_idle": "30",
+        "keepalives_interval": "10",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "60000",
+    },
+}
+
+_SESSION = {
+    # Reads are one consistent look; a write asks for READ COMMITTED, so that what it sums after a lock is the newest.
+    "mysql": (
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT}",
+    ),
+    "postgresql": (
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        f"SET lock_timeout = '{LOCK_WAIT}s'",
+        "SET timezone = 'UTC'",
+    ),
+}
+
+
+def parse(url: str) -> sa.URL:
+    """The URL with its driver and patience filled in. Raises ValueError, without the URL's text, for one that cannot be used."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise ValueError("the database URL cannot be understood") from None
+    name = parsed.drivername
+    if name in _DRIVERS:
+        parsed = parsed.set(drivername=_DRIVERS[name])
+    elif name.startswith("mariadb+"):
+        parsed = parsed.set(drivername=name.replace("mariadb", "mysql", 1))
+    backend = parsed.get_backend_name()
+    if backend not in ("sqlite", "mysql", "postgresql"):
+        raise ValueError(f"no support for a database of the kind '{backend}'")
+    if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ValueError("an SQLite database must be a file: a database in memory belongs to one connection alone")
+    if parsed.drivername in ("mysql+pymysql", "postgresql+psycopg"):
+        parsed = parsed.update_query_dict(_PATIENCE[backend] | dict(parsed.query))
+    return parsed
+
+
+def make(url: sa.URL, *, durable: bool = True, connections: int = 20, foreign_keys: bool = True) -> sa.Engine:
+    """An engine that has not connected yet. ``durable`` and ``foreign_keys`` are SQLite's, see :func:`_sqlite`."""
+    if url.get_backend_name() == "sqlite":
+        engine = _sqlite(url, durable, connections, foreign_keys)
+    else:
+        engine = engines.create_engine(
+            url,
+            mysql_sql_mode="TRADITIONAL",
+            connection_debug=-1,
+            max_pool_size=connections,
+            max_overflow=connections * 2,
+            pool_timeout=30,
+            max_retries=0,
+            thread_checkin=False,
+        )
+        statements = _SESSION[url.get_backend_name()]
+
+        @sa.event.listens_for(engine, "connect")
+        def _prepare(connection: Any, record: Any) -> None:
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            cursor.close()
+            connection.commit()
+
+    # The values in a row may be secrets; they must not reach a log by way of an exception's text.
+    engine.hide_parameters = True
+    return engine
+
+
+def _sqlite(url: sa.URL, durable: bool, connections: int, foreign_keys: bool) -> sa.Engine:
+    """SQLite, made without oslo.db's factory, which opens the file anew for every transaction and knows no BEGIN IMMEDIATE.
+
+    ``durable`` syncs the file at every commit (a commit outlives a power cut), else only at checkpoints (it outlives the process).
+    A connection with the execution option ``zun_write`` begins its transaction as the only writer; others never wait and never write.
+    """
+    engine = sa.create_engine(
+        url,
+        poolclass=sa.pool.QueuePool,
+        pool_size=4,
+        max_overflow=connections * 3,
+        pool_use_lifo=True,
+        connect_args={"check_same_thread": False, "timeout": LOCK_WAIT},
+    )
+    exc_filters.register_engine(engine)
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, record: Any) -> None:
+        # sqlite3 would begin transactions by itself, too late and of the wrong kind
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        writes = connection.get_execution_options().get("zun_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

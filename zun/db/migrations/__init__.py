@@ -1,0 +1,1 @@
+"""Alembic's folder: ``zun.db.migrate`` runs it."""

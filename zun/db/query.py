@@ -1,0 +1,105 @@
+"""Conditions, order and pages, as SQL that means the same on every database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from zun import errors
+from zun.db.rows import Shape
+from zun.interfaces.store import Before, Page
+
+Condition = sa.ColumnElement[bool]
+
+
+def conditions(shape: Shape[Any], where: Mapping[str, Any]) -> list[Condition]:
+    """The conditions of ``where``. Raises InvalidValue for a name that is no field."""
+    return [_condition(shape, name, column(shape, name), wanted) for name, wanted in where.items()]
+
+
+def column(shape: Shape[Any], name: str, told: str | None = None) -> sa.ColumnElement[Any]:
+    """The column of a field. Raises InvalidValue, about ``told``, for a name that is no field."""
+    if name not in shape.columns:
+        raise errors.InvalidValue(field=told or name, rule=f"{shape.name} has no field '{name}'")
+    return shape.columns[name]
+
+
+def _condition(shape: Shape[Any], name: str, target: sa.ColumnElement[Any], wanted: Any) -> Condition:
+    if wanted is None:
+        return target.is_(None)
+    if isinstance(wanted, Before):
+        earlier: Condition = target < shape.encode(name, wanted.moment)
+        return earlier
+    if not isinstance(wanted, tuple):
+        values = _storable(shape, name, (wanted,))
+        return target == values[0] if values else sa.false()
+    values = _storable(shape, name, tuple(each for each in wanted if each is not None))
+    among: Condition = target.in_(values) if values else sa.false()
+    return sa.or_(among, target.is_(None)) if None in wanted else among
+
+
+def _storable(shape: Shape[Any], name: str, wanted: tuple[Any, ...]) -> list[Any]:
+    """Those of the values that a row may have: what no column can hold (a NUL, a text too long) is not found, it is no error."""
+    found = []
+    for value in wanted:
+        try:
+            found.append(shape.encode(name, value))
+        except errors.InvalidValue:
+            continue
+    return found
+
+
+def order(shape: Shape[Any], page: Page, dialect: str) -> list[sa.ColumnElement[Any]]:
+    """The order of a page: by its key, ties by ``id``, both in its direction; nulls before everything else. Raises InvalidValue."""
+    key = column(shape, page.sort_key, "sort_key")
+    number = shape.table.c.id
+    if page.sort_key == "id":
+        return [number.desc() if page.descending else number.asc()]
+    first = key.desc() if page.descending else key.asc()
+    if dialect == "postgresql" and page.sort_key in shape.nullable:
+        # the other databases count null as the lowest value by themselves
+        first = first.nulls_last() if page.descending else first.nulls_first()
+    return [first, number.desc() if page.descending else number.asc()]
+
+
+def after(shape: Shape[Any], page: Page, last: Any, last_number: int) -> Condition:
+    """The rows that come strictly after the one that has ``last`` under the page's key and ``last_number`` as its ``id``."""
+    key, number = shape.columns[page.sort_key], shape.table.c.id
+    further = number < last_number if page.descending else number > last_number
+    if page.sort_key == "id":
+        return further
+    if last is None:
+        tie = sa.and_(key.is_(None), further)
+        return tie if page.descending else sa.or_(key.is_not(None), tie)
+    tie = sa.and_(key == last, further)
+    if not page.descending:
+        return sa.or_(key > last, tie)
+    lower = sa.or_(key < last, key.is_(None)) if page.sort_key in shape.nullable else key < last
+    return sa.or_(lower, tie)
+
+
+def marker(shape: Shape[Any], page: Page) -> sa.Select[Any]:
+    """Asks for the marker's value under the page's key, and its ``id``."""
+    return (
+        sa.select(column(shape, page.sort_key, "sort_key").label("last"), shape.table.c.id.label("last_number"))
+        .select_from(shape.source((page.sort_key,)))
+        .where(shape.table.c.uuid == page.marker)
+    )
+
+
+def totals(shape: Shape[Any], names: tuple[str, ...], where: Mapping[str, Any], by: str | None) -> sa.Select[Any]:
+    """Asks for the sums of the named fields, with the value of ``by`` first if it is given. Raises InvalidValue for what is no number."""
+    for name in names:
+        if name not in shape.numbers:
+            raise errors.InvalidValue(field=name, rule=f"{shape.name} has no number of this name")
+    sums = [sa.func.coalesce(sa.func.sum(column(shape, name)), 0) for name in names]
+    group = [] if by is None else [column(shape, by)]
+    source = shape.source((*names, *where, *([by] if by is not None else [])))
+    return sa.select(*group, *sums).select_from(source).where(*conditions(shape, where)).group_by(*group)
+
+
+def is_storable(shape: Shape[Any], name: str, value: Any) -> bool:
+    """Whether a row could have this value at all."""
+    return bool(_storable(shape, name, (value,)))

@@ -1,0 +1,157 @@
+"""One transaction on a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql
+
+from zun import errors
+from zun.db import faults, query
+from zun.db.rows import Shape, plain_text
+from zun.db.tables import LOCK_NAME_LENGTH, LOCKS
+from zun.domain.model import Entity
+from zun.interfaces.store import Page, Where
+
+E = TypeVar("E", bound=Entity)
+
+Shapes = Mapping[type[Entity], Shape[Any]]
+
+_EVERYTHING: Where = {}
+_ALL = Page()
+
+
+class SqlTransaction:
+    """A transaction of :class:`~zun.db.store.SqlStore`; see :class:`zun.interfaces.store.Transaction`.
+
+    An error of the database (Duplicate among them) ends it: some databases refuse every further statement then, so all do here. Who
+    swallows such an error meets it again at the next call and at the end of the block. Writing in a transaction that was opened for
+    reading is a RuntimeError.
+    """
+
+    def __init__(self, connection: sa.Connection, shapes: Shapes, clock: Callable[[], datetime], *, writes: bool) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect.name
+        self._shapes = shapes
+        self._clock = clock
+        self._writes = writes
+        #: what ended the transaction early
+        self.doom: Exception | None = None
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def get(self, entity: type[E], uuid: str) -> E | None:
+        """See the interface."""
+        shape = self._shape(entity)
+        if not query.is_storable(shape, "uuid", uuid):
+            return None
+        found = shape.build(self._rows(shape.by_uuid, {"at_uuid": uuid}))
+        return found[0] if found else None
+
+    def find(self, entity: type[E], where: Where = _EVERYTHING, page: Page = _ALL) -> list[E]:
+        """See the interface. Nulls come before every other value, after them in descending order."""
+        shape = self._shape(entity)
+        statement = shape.select.where(*query.conditions(shape, where)).order_by(*query.order(shape, page, self._dialect))
+        if page.marker is not None:
+            statement = statement.where(self._after(shape, page))
+        if page.limit is not None:
+            statement = statement.limit(page.limit)
+        return shape.build(self._rows(statement))
+
+    def _after(self, shape: Shape[Any], page: Page) -> query.Condition:
+        known = query.is_storable(shape, "uuid", page.marker)
+        found = self._rows(query.marker(shape, page)) if known else []
+        if not found:
+            raise errors.MarkerNotFound(id=page.marker)
+        return query.after(shape, page, *found[0])
+
+    def count(self, entity: type[Entity], where: Where = _EVERYTHING) -> int:
+        """See the interface."""
+        shape = self._shape(entity)
+        statement = sa.select(sa.func.count()).select_from(shape.source(where)).where(*query.conditions(shape, where))
+        return int(self._rows(statement)[0][0])
+
+    def total(
+        self, entity: type[Entity], names: Sequence[str], where: Where = _EVERYTHING, by: str | None = None
+    ) -> dict[Any, dict[str, float]]:
+        """See the interface. The one group of no ``by`` is there even if no row is. Raises InvalidValue for a field that is no number."""
+        shape = self._shape(entity)
+        rows = self._rows(query.totals(shape, tuple(names), where, by))
+        groups = [(None, row) if by is None else (shape.decode(by, row[0]), row[1:]) for row in rows]
+        return {group: {name: float(amount) for name, amount in zip(names, sums, strict=True)} for group, sums in groups}
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def add(self, row: E) -> E:
+        """See the interface. Raises InvalidValue for what no column can hold, StaleRow if the owner that it names does not exist."""
+        shape = self._shape(type(row))
+        self._must_write()
+        now = self._clock()
+        row = msgspec.structs.replace(row, created_at=now, updated_at=now)
+        result = self._execute(shape.insert, shape.new_values(row), entity=shape.name, uuid=row.uuid)
+        return msgspec.structs.replace(row, id=result.inserted_primary_key[0])
+
+    def save(self, row: E) -> E:
+        """See the interface. Fields of another entity are left as they are. Raises Duplicate and InvalidValue as :meth:`add` does."""
+        shape = self._shape(type(row))
+        self._must_write()
+        new = msgspec.structs.replace(row, generation=row.generation + 1, updated_at=self._clock())
+        at = {"at_uuid": row.uuid, "at_generation": row.generation}
+        if self._execute(shape.update, shape.changed_values(new) | at, entity=shape.name, uuid=row.uuid).rowcount != 1:
+            raise errors.StaleRow(entity=shape.name, id=row.uuid)
+        return new
+
+    def drop(self, row: Entity) -> None:
+        """See the interface. Raises StaleRow, too, while another row is owned by this one."""
+        shape = self._shape(type(row))
+        self._must_write()
+        at = {"at_uuid": row.uuid, "at_generation": row.generation}
+        if self._execute(shape.delete, at, entity=shape.name, uuid=row.uuid).rowcount != 1:
+            raise errors.StaleRow(entity=shape.name, id=row.uuid)
+
+    def lock(self, name: str) -> None:
+        """See the interface. What is read after it is the newest. ``name`` has at most 300 characters (ValueError)."""
+        self._must_write()
+        plain_text(name, LOCK_NAME_LENGTH)
+        if self._dialect == "sqlite":
+            return  # its one writer holds every name
+        held = sa.select(LOCKS.c.name).where(LOCKS.c.name == name).with_for_update()
+        if not self._rows(held):
+            self._execute(self._new_lock(name))
+            self._rows(held)
+
+    def _new_lock(self, name: str) -> sa.Insert:
+        if self._dialect == "mysql":
+            # INSERT IGNORE would leave a shared lock on a row that somebody else has just made, and two of those make a deadlock.
+            return mysql.insert(LOCKS).values(name=name).on_duplicate_key_update(name=name)
+        return postgresql.insert(LOCKS).values(name=name).on_conflict_do_nothing()
+
+    # --- statements ------------------------------------------------------------------------------
+
+    def _shape(self, entity: type[E]) -> Shape[E]:
+        return self._shapes[entity]
+
+    def _must_write(self) -> None:
+        if not self._writes:
+            raise RuntimeError("this transaction was opened for reading")
+
+    def _execute(self, statement: sa.Executable, values: dict[str, Any] | None = None, *, entity: str = "", uuid: str = "") -> Any:
+        if self.doom is not None:
+            raise self.doom
+        try:
+            return self._connection.execute(statement, values)
+        except faults.DatabaseError as error:
+            self.doom = faults.translate(error, entity, uuid)
+            raise self.doom from error
+
+    def _rows(self, statement: sa.Executable, values: dict[str, Any] | None = None) -> Sequence[Any]:
+        result = self._execute(statement, values)
+        try:
+            return result.fetchall()  # type: ignore[no-any-return]
+        except faults.DatabaseError as error:
+            self.doom = faults.translate(error)
+            raise self.doom from error
