@@ -1,0 +1,227 @@
+"""The only module that names concrete parts: which plug goes where.
+
+The embedded whole and the distributed service are the same parts; what differs between them is written here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+
+from zun import saga
+from zun.api.app import make_app
+from zun.api.auth import BasicAuth
+from zun.compute.ask import Ask
+from zun.compute.job import Plugs
+from zun.compute.loop import AgentLoop, Pace
+from zun.conductor.accept import Accept, Defaults
+from zun.conductor.place import Place
+from zun.conductor.sweep import Sweep
+from zun.conductor.verbs import Verbs
+from zun.conductor.work import Desk
+from zun.conf import quota
+from zun.db.migrate import upgrade
+from zun.db.store import SqlStore
+from zun.drivers.image.registry import RegistryImages
+from zun.drivers.inventory.local import LocalInventory
+from zun.drivers.network.engine import EngineNetwork
+from zun.drivers.runtime.docker import DockerRuntime
+from zun.drivers.volume.local import LocalVolumes
+from zun.interfaces.rpc import Agent, Agents, Conductor, HostReport
+from zun.interfaces.runtime import Runtime
+from zun.interfaces.store import Store
+from zun.pulse import Pulse
+from zun.rpc import local
+
+LOG = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+#: Seconds between two rounds of the conductor's slow work, should every poke be lost.
+PLACE_EVERY = 5.0
+SWEEP_EVERY = 30.0
+
+
+def utcnow() -> datetime:
+    """The time in UTC, without a zone: the form of every time in this service."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+@dataclass(slots=True)
+class ControlPlane:
+    """The conductor's parts over one store."""
+
+    accept: Accept
+    verbs: Verbs
+    place: Place
+    sweep: Sweep
+    desk: Desk
+    placing: Pulse
+    sweeping: Pulse
+
+    def start(self) -> None:
+        """Begin the work that no request does."""
+        self.placing.start()
+        self.sweeping.start()
+
+    def stop(self) -> None:
+        """End it."""
+        self.placing.stop()
+        self.sweeping.stop()
+
+
+class Embedded:
+    """The embedded whole: API, conductor, agent, one process, one engine."""
+
+    def __init__(
+        self, conf: cfg.ConfigOpts, *, runtime: Runtime | None = None, clock: Clock = utcnow, fault: saga.FaultPoint = saga.no_fault
+    ) -> None:
+        """Raises OSError where the state folder cannot be used."""
+        state = Path(conf.state_path)
+        upgrade(conf.database.connection)
+        self.store: Store = SqlStore(conf.database.connection, clock=clock)
+        self.runtime = runtime or docker(conf, deployment(state))
+        plugs = Plugs(
+            runtime=self.runtime,
+            images={"docker": RegistryImages(self.runtime)},
+            network=EngineNetwork(),
+            volumes=LocalVolumes(state / "files"),
+            pull_policy=conf.default_image_pull_policy,
+        )
+        agents: dict[str, Agent] = {}
+        self.control = control_plane(conf, self.store, plugs, local.LocalAgents(agents), clock)
+        conductor = local.link(Conductor, self.control.desk)  # type: ignore[type-abstract]
+        self.agent = agent(conf, conductor, plugs, clock, fault)
+        agents[conf.host] = local.link(Agent, ask(conf, self.runtime, self.agent.poke))  # type: ignore[type-abstract]
+        self.app: Any = make_app(
+            conf=conf,
+            store=self.store,
+            accept=self.control.accept,
+            verbs=self.control.verbs,
+            clock=clock,
+            authenticate=lambda app: BasicAuth(app, conf),
+        )
+
+    def start(self) -> None:
+        """Begin to work; the WSGI application is served by whoever made this."""
+        self.control.start()
+        self.agent.start()
+
+    def stop(self) -> None:
+        """End. Containers go on; what is under way is taken up again at the next start."""
+        self.agent.stop()
+        self.control.stop()
+        self.store.close()
+
+
+def deployment(state: Path) -> str:
+    """The name of this cloud on the labels of what it makes, so that two clouds that share an engine keep their hands off each other."""
+    path = state / "deployment"
+    if not path.exists():
+        partial = path.with_suffix(".partial")
+        partial.write_text(f"{uuid.uuid4()}\n")
+        partial.rename(path)
+    return path.read_text().strip()
+
+
+def docker(conf: cfg.ConfigOpts, name: str) -> DockerRuntime:
+    """The Docker engine of this host."""
+    return DockerRuntime(
+        conf.docker.socket_path,
+        name,
+        timeout=conf.docker.default_timeout,
+        pull_timeout=conf.docker.pull_timeout,
+        memory_swap=conf.docker.default_memory_swap,
+    )
+
+
+def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agents, clock: Clock) -> ControlPlane:
+    """The conductor's parts; ``plugs`` are asked only what they would refuse."""
+    inventory = LocalInventory(clock, conf.compute.service_down_time)
+    place = Place(store, inventory, clock=clock, poke=lambda host: agents.on(host).look())
+    placing = Pulse("conductor-place", place.run, every=PLACE_EVERY)
+    sweep = Sweep(store, clock=clock, service_down_time=conf.compute.service_down_time)
+
+    def poke(host: str | None) -> None:
+        """Work is for its host, or for the placer while it has none."""
+        if host is None:
+            placing.poke()
+        else:
+            agents.on(host).look()
+
+    defaults = Defaults(
+        cpu=conf.default_cpu,
+        memory=conf.default_memory,
+        image_driver=conf.default_image_driver,
+        availability_zone=conf.default_schedule_zone,
+        quota=quota.limits(conf),
+        unique_name_scope=conf.unique_container_name_scope,
+    )
+    return ControlPlane(
+        accept=Accept(
+            store,
+            network=plugs.network,
+            volumes=plugs.volumes,
+            images=plugs.images,
+            clock=clock,
+            defaults=defaults,
+            poke=placing.poke,
+            chance=random.SystemRandom(),
+        ),
+        verbs=Verbs(
+            store,
+            agents,
+            inventory,
+            clock=clock,
+            defaults=defaults,
+            service_down_time=conf.compute.service_down_time,
+            poke=poke,
+        ),
+        place=place,
+        sweep=sweep,
+        desk=Desk(store, inventory, clock=clock, poke=poke),
+        placing=placing,
+        # A host that was up when this process ended is given one round to say that it still is.
+        sweeping=Pulse("conductor-sweep", sweep.run, every=SWEEP_EVERY, first_after=SWEEP_EVERY),
+    )
+
+
+def agent(conf: cfg.ConfigOpts, conductor: Conductor, plugs: Plugs, clock: Clock, fault: saga.FaultPoint) -> AgentLoop:
+    """The agent of this host."""
+
+    def report() -> HostReport:
+        return HostReport(
+            facts=plugs.runtime.facts(),
+            availability_zone=conf.compute.default_availability_zone,
+            cpu_allocation_ratio=conf.compute.cpu_allocation_ratio,
+            ram_allocation_ratio=conf.compute.ram_allocation_ratio,
+            reserved_memory=conf.compute.reserved_host_memory,
+        )
+
+    pace = Pace(
+        poll=conf.compute.work_poll_interval,
+        heartbeat=conf.compute.heartbeat_interval,
+        scan=conf.compute.sync_container_state_interval,
+        engine_wait=conf.compute.engine_wait,
+        parallel=conf.compute.max_parallel_work,
+    )
+    return AgentLoop(conf.host, conductor, plugs, report=report, clock=clock, pace=pace, fault=fault)
+
+
+def ask(conf: cfg.ConfigOpts, runtime: Runtime, poke: Callable[[], None]) -> Ask:
+    """What the agent of this host answers while the caller waits."""
+    return Ask(
+        runtime,
+        poke,
+        execute_timeout=conf.docker.execute_timeout,
+        log_limit=conf.compute.log_limit,
+        output_limit=conf.compute.execute_output_limit,
+    )
