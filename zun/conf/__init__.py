@@ -1,0 +1,38 @@
+"""The options of the service, one module a group. Nothing here is global: :func:`new` makes a configuration, wiring passes it on.
+
+Names are the ones that operators know from the contract (config-and-scheduling, section 9) where it names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oslo_config import cfg
+from oslo_log import log
+from oslo_middleware import cors, http_proxy_to_wsgi
+from oslo_middleware.healthcheck import opts as healthcheck_opts
+from oslo_policy import opts as policy_opts
+
+from zun.conf import api, basic_auth, compute, database, docker, images, limits, quota, service
+
+GROUPS = (service, limits, images, api, basic_auth, compute, database, docker, quota)
+
+
+def new() -> cfg.ConfigOpts:
+    """A configuration that knows every option of the service and of the libraries in it, still to be called with its arguments."""
+    conf = cfg.ConfigOpts()
+    for group in GROUPS:
+        conf.register_opts(group.OPTS, group=None if group.GROUP == "DEFAULT" else group.GROUP)
+    log.register_options(conf)
+    conf.register_opts(cors.OPTS, "cors")
+    conf.register_opts(http_proxy_to_wsgi.OPTS, "oslo_middleware")
+    conf.register_opts(healthcheck_opts.HEALTHCHECK_OPTS + healthcheck_opts.DISABLE_BY_FILE_OPTS, "healthcheck")
+    conf.set_default("backends", ["disable_by_file"], group="healthcheck")
+    for name, options in policy_opts.list_opts():
+        conf.register_opts(options, name)
+    return conf
+
+
+def list_opts() -> list[tuple[str, Sequence[cfg.Opt]]]:
+    """Our own options by group, for oslo-config-generator."""
+    return [(group.GROUP, group.OPTS) for group in GROUPS]

@@ -403,11 +403,11 @@ TAIL = _fixed("number of lines", {"type": ["string", "integer", "null"], "maxLen
 
 
 def _since(value: Any, bounds: Bounds) -> datetime:
-    """Seconds since 1970, or a time as logs write it; UTC."""
+    """Seconds since 1970, or a time as logs write it; UTC, without a zone as everywhere."""
     try:
         if re.fullmatch("[0-9]{1,12}", value):
-            return datetime.fromtimestamp(int(value), UTC)
-        return datetime.strptime(value, "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC)
+            return datetime.fromtimestamp(int(value), UTC).replace(tzinfo=None)
+        return datetime.strptime(value, "%Y-%m-%d %H:%M:%S,%f")
     except (ValueError, OverflowError, OSError):
         raise ValueError("must be seconds since 1970 or a time such as '2024-05-01 12:30:00,000'") from None
 

@@ -1,0 +1,43 @@
+"""Compute hosts: what their agents do and when, and what they offer."""
+
+from __future__ import annotations
+
+from oslo_config import cfg
+
+GROUP = "compute"
+OPTS = [
+    cfg.StrOpt("default_availability_zone", default="nova", help="The availability zone that this host belongs to."),
+    cfg.IntOpt("heartbeat_interval", default=10, min=1, max=60, help="Seconds between two heartbeats of a host's agent."),
+    cfg.IntOpt(
+        "service_down_time",
+        default=180,
+        min=2,
+        help="Seconds of silence after which a host counts as down and its containers become Unknown. At least three heartbeats.",
+    ),
+    cfg.IntOpt(
+        "sync_container_state_interval",
+        default=60,
+        min=1,
+        help="Seconds between two full scans of the engine. Deaths are normally learnt at once, from its events; the scan finds the rest.",
+    ),
+    cfg.FloatOpt("work_poll_interval", default=5.0, min=0.1, help="Seconds after which a host looks for work although nobody told it to."),
+    cfg.IntOpt("max_parallel_work", default=8, min=1, help="How many sandboxes a host works on at a time."),
+    cfg.IntOpt(
+        "engine_wait",
+        default=300,
+        min=0,
+        help="Seconds that work waits for an engine that does not answer before it fails.",
+    ),
+    cfg.FloatOpt(
+        "restart_backoff_min", default=0.1, min=0.0, help="Seconds before a restart policy acts the first time; doubled each time."
+    ),
+    cfg.FloatOpt("restart_backoff_max", default=60.0, min=0.1, help="The most seconds that a restart policy waits before it acts."),
+    cfg.FloatOpt(
+        "restart_backoff_reset", default=10.0, min=0.0, help="Seconds of life after which a restart policy counts its waits from the start."
+    ),
+    cfg.IntOpt("log_limit", default=8_388_608, min=1024, help="The most bytes of a container's log that one call answers, the newest."),
+    cfg.IntOpt("execute_output_limit", default=1_048_576, min=1024, help="The most bytes of a command's output that execute answers."),
+    cfg.IntOpt("reserved_host_memory", default=512, min=0, help="MiB of memory kept for the host itself."),
+    cfg.FloatOpt("cpu_allocation_ratio", default=16.0, min=0.1, help="How many times over the host's cores may be given out."),
+    cfg.FloatOpt("ram_allocation_ratio", default=1.5, min=0.1, help="How many times over the host's memory may be given out."),
+]

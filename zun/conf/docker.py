@@ -1,0 +1,31 @@
+"""The Docker engine of a compute host."""
+
+from __future__ import annotations
+
+from oslo_config import cfg
+
+GROUP = "docker"
+OPTS = [
+    cfg.StrOpt(
+        "socket_path",
+        default="/var/run/docker.sock",
+        regex="^/",
+        help="The path of the engine's unix socket. An engine on TCP is never spoken to.",
+    ),
+    cfg.IntOpt(
+        "default_timeout", default=60, min=1, help="Seconds that any call to the engine may take, unless it has a limit of its own."
+    ),
+    cfg.IntOpt("pull_timeout", default=1800, min=1, help="Seconds that the pull of an image may take."),
+    cfg.IntOpt(
+        "execute_timeout",
+        default=5,
+        min=1,
+        help="Seconds that a command of the execute call may take; then it is ended and answered with 409.",
+    ),
+    cfg.IntOpt(
+        "default_memory_swap",
+        default=-1,
+        min=-1,
+        help="MiB of memory and swap together that a container may use; -1 is no limit on swap.",
+    ),
+]
