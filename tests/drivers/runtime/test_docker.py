@@ -1,0 +1,138 @@
+"""The Docker driver keeps its promises against a real engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.engines import Dockerd
+from tests.images import load_busybox
+from zun import errors
+from zun.conformance import runtime as suite
+from zun.drivers.runtime import labels
+from zun.drivers.runtime.docker import DockerRuntime
+from zun.drivers.runtime.docker_http import DockerHttp
+from zun.interfaces.runtime import Runtime, SandboxSpec
+
+
+@pytest.fixture(scope="session")
+def image_reference(dockerd: Dockerd) -> str:
+    return load_busybox(dockerd.socket, "zun-conformance:latest", ("EXPOSE 8080/tcp",))
+
+
+class TestDockerRuntime(suite.RuntimeConformance):
+    @pytest.fixture(autouse=True)
+    def _engine(self, dockerd: Dockerd) -> None:
+        self.engine = dockerd
+
+    @pytest.fixture
+    def connect(self, dockerd: Dockerd) -> Callable[[str], Runtime]:
+        # Without swap, so that a memory limit is one wherever the tests run.
+        return lambda deployment: DockerRuntime(dockerd.socket, deployment, memory_swap=1)
+
+    @pytest.fixture
+    def image(self, image_reference: str) -> str:
+        return image_reference
+
+    def kill_sandbox(self, bench: suite.Bench, engine_id: str, uuid: str) -> None:
+        raw(self.engine, "POST", f"/containers/{engine_id}/kill")
+
+    def lose_sandbox(self, bench: suite.Bench, uuid: str) -> None:
+        raw(self.engine, "DELETE", f"/containers/zun-sandbox-{uuid}?force=1")
+
+    def test_a_name_taken_by_a_stranger_is_an_error_and_stays_his(self, bench: suite.Bench) -> None:
+        spec = SandboxSpec(uuid=suite.new_uuid(), network="none")
+        bench.sandbox()  # so that the pause image is there
+        taken = raw(self.engine, "POST", f"/containers/create?name=zun-sandbox-{spec.uuid}", {"Image": "zun/pause:1"})["Id"]
+        with pytest.raises(errors.EngineError, match="already in use"):
+            bench.runtime.ensure_sandbox(spec)
+        raw(self.engine, "DELETE", f"/containers/{taken}")
+
+    def test_nothing_is_left_of_a_removed_sandbox(self, bench: suite.Bench, deployment: str) -> None:
+        sandbox = bench.sandbox(cpu=1.0, memory=64)
+        bench.running(suite.STUBBORN, sandbox_uuid=sandbox)
+        assert list(Path("/sys/fs/cgroup").glob(f"**/zun-{deployment}/{sandbox}"))
+        bench.runtime.remove_sandbox(sandbox)
+        assert not list(Path("/sys/fs/cgroup").glob(f"**/zun-{deployment}/{sandbox}"))
+        assert raw(self.engine, "GET", "/volumes")["Volumes"] in (None, [])
+
+    def test_what_is_made_says_whose_it_is(self, bench: suite.Bench, deployment: str) -> None:
+        uuid = bench.created(suite.WAITS, labels={"tier": "web", labels.DEPLOYMENT: "forged"})
+        made = raw(self.engine, "GET", f"/containers/zun-{uuid}/json")
+        assert made["Config"]["Labels"][labels.DEPLOYMENT] == deployment
+        assert made["Config"]["Labels"]["tier"] == "web"
+        assert made["HostConfig"]["RestartPolicy"]["Name"] in ("", "no")
+        assert made["HostConfig"]["AutoRemove"] is False
+
+    def test_a_container_is_limited_and_placed_as_asked(self, bench: suite.Bench, tmp_path: Path) -> None:
+        tmp_path.joinpath("file").write_text("content\n")
+        uuid = bench.running(
+            ["sh", "-c", 'cat "$WHERE"; pwd; sleep 1000'],
+            cpu=0.5,
+            memory=64,
+            environment={"WHERE": "/mnt/file"},
+            workdir="/tmp",
+            healthcheck={"test": "true", "interval": 60, "timeout": 2, "retries": 1},
+            binds=[suite_bind(str(tmp_path), "/mnt")],
+        )
+        suite.eventually(lambda: bench.log(uuid) == b"content\n/tmp\n")
+        made = raw(self.engine, "GET", f"/containers/zun-{uuid}/json")
+        assert made["HostConfig"]["Memory"] == 64 << 20
+        assert made["HostConfig"]["CpuShares"] == 512
+        assert made["Config"]["Healthcheck"] == {"Test": ["CMD-SHELL", "true"], "Interval": 60 * 10**9, "Timeout": 2 * 10**9, "Retries": 1}
+
+    def test_the_pause_image_is_small(self, bench: suite.Bench) -> None:
+        bench.sandbox()
+        assert raw(self.engine, "GET", "/images/zun%2Fpause:1/json")["Size"] < 1 << 20
+
+
+def suite_bind(source: str, destination: str) -> object:
+    from zun.interfaces.runtime import Bind
+
+    return Bind(source=source, destination=destination, read_only=True)
+
+
+def raw(engine: Dockerd, method: str, path: str, body: object = None) -> dict:
+    """What the engine itself says, the driver left aside."""
+    http = DockerHttp(engine.socket, timeout=30)
+    try:
+        answer = http.call(method, path, body=body)
+        assert answer.ok, answer.message
+        return answer.data
+    finally:
+        http.close()
+
+
+def test_an_engine_that_goes_away_and_comes_back(own_dockerd: Dockerd) -> None:
+    runtime, spec = DockerRuntime(own_dockerd.socket, "cloud"), SandboxSpec(uuid=suite.new_uuid(), network="none")
+    assert runtime.ensure_sandbox(spec).running
+    lost: list[Exception] = []
+
+    def listen() -> None:
+        try:
+            for _ in runtime.events():
+                pass
+        except errors.EngineUnavailable as error:
+            lost.append(error)
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    own_dockerd.stop()
+    listener.join(30)
+    assert lost
+    with pytest.raises(errors.EngineUnavailable):
+        runtime.scan()
+    own_dockerd.start()
+    assert [seen.sandbox_uuid for seen in runtime.scan()] == [spec.uuid]
+    assert runtime.ensure_sandbox(spec).running
+    runtime.remove_sandbox(spec.uuid)
+    runtime.close()
+
+
+def test_no_engine_at_all(tmp_path: Path) -> None:
+    runtime = DockerRuntime(str(tmp_path / "nothing.sock"), "cloud")
+    with pytest.raises(errors.EngineUnavailable):
+        runtime.scan()

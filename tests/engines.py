@@ -1,0 +1,151 @@
+"""A Docker engine of the tests' own: own state, own socket, own bridge, started by hand and ended by its process id.
+
+Use the fixture ``dockerd`` for one engine shared by a test session, or :class:`Dockerd` for one that a test may take down and up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from zun import errors
+from zun.drivers.runtime.docker_http import DockerHttp
+
+_READY_SECONDS = 60.0
+
+
+def absent(what: str) -> None:
+    """A backend that a test needs is not there: skip at a desk, fail in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what}, and CI is set")
+    pytest.skip(what)
+
+
+class Dockerd:
+    """One dockerd. Several live beside each other and beside the machine's own: nothing is shared but the kernel."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.socket = str(root / "docker.sock")
+        self._bridge = f"zt{os.getpid() % 100_000}x{abs(hash(str(root))) % 1000}"[:15]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers; running already is success."""
+        if self._process is not None:
+            return
+        self._make_bridge()
+        for stale in (self.root / "docker.pid", Path(self.socket)):
+            stale.unlink(missing_ok=True)
+        command = ["dockerd", "--data-root", str(self.root / "data"), "--exec-root", str(self.root / "exec")]
+        command += ["--host", f"unix://{self.socket}", "--pidfile", str(self.root / "docker.pid"), "--bridge", self._bridge]
+        with self.root.joinpath("log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        until = time.monotonic() + _READY_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > until:
+                tail = self.root.joinpath("log").read_text(errors="replace")[-2000:]
+                self.kill()
+                raise RuntimeError(f"dockerd did not come up:\n{tail}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End it as an operator would, and its containers with it."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it without a warning; its containers live on until :meth:`start`."""
+        self._end(signal.SIGKILL)
+
+    def clean(self) -> None:
+        """Stop it and remove all that it left on the machine."""
+        self.stop()
+        self._end_containerd()
+        with contextlib.suppress(OSError):
+            mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+            for point in sorted((point for point in mounts if point.startswith(f"{self.root}/")), key=len, reverse=True):
+                subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+        subprocess.run(["ip", "link", "delete", self._bridge], check=False, capture_output=True)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        http = DockerHttp(self.socket, timeout=5)
+        try:
+            return http.call("GET", "/_ping").ok
+        except errors.ZunError:
+            return False
+        finally:
+            http.close()
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(how)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _end_containerd(self) -> None:
+        """Its containerd ends with it, unless it was killed."""
+        for name in ("exec/containerd/containerd.pid",):
+            with contextlib.suppress(OSError, ValueError):
+                pid = int(self.root.joinpath(name).read_text())
+                if str(self.root) in Path(f"/proc/{pid}/cmdline").read_text():
+                    os.kill(pid, signal.SIGTERM)
+
+    def _make_bridge(self) -> None:
+        if Path("/sys/class/net", self._bridge).exists():
+            return
+        subprocess.run(["ip", "link", "add", self._bridge, "type", "bridge"], check=True)
+        subprocess.run(["ip", "address", "add", f"{_free_network()}.1/24", "dev", self._bridge], check=True)
+        subprocess.run(["ip", "link", "set", self._bridge, "up"], check=True)
+
+
+def _free_network() -> str:
+    """The first three numbers of a network of 254 addresses that no interface of this machine has."""
+    taken = subprocess.run(["ip", "-4", "-o", "address"], check=True, capture_output=True, text=True).stdout
+    return next(network for network in (f"10.213.{number}" for number in range(1, 255)) if f" {network}." not in taken)
+
+
+def make_dockerd() -> Dockerd:
+    """One that runs, or the test is skipped (failed in CI) because there is no Docker or no right to run it."""
+    if shutil.which("dockerd") is None:
+        absent("dockerd is not installed")
+    if os.geteuid() != 0:
+        absent("a dockerd of one's own needs root")
+    # A socket's path has at most 107 characters, so not under pytest's own long directories.
+    engine = Dockerd(Path(tempfile.mkdtemp(prefix="zun-dockerd-")))
+    try:
+        engine.start()
+    except BaseException:
+        engine.clean()
+        raise
+    return engine
+
+
+@pytest.fixture(scope="session")
+def dockerd() -> Iterator[Dockerd]:
+    """One engine for the session. Tests share it: each uses a deployment of its own and leaves the engine running."""
+    engine = make_dockerd()
+    yield engine
+    engine.clean()
+
+
+@pytest.fixture
+def own_dockerd() -> Iterator[Dockerd]:
+    """An engine that the test may stop, kill and start."""
+    engine = make_dockerd()
+    yield engine
+    engine.clean()

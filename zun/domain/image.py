@@ -1,0 +1,98 @@
+"""What an image reference may look like, and what it means: the grammar of the distribution project's ``reference`` package.
+
+``[domain/]path[:tag][@digest]``. A reference without a domain is of Docker's hub, there in ``library`` when it has one word, and a
+reference with neither tag nor digest means the tag ``latest``.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from zun import errors
+
+HUB = "docker.io"
+#: other names of the hub that people write
+_HUB_ALIASES = frozenset({"index.docker.io"})
+DEFAULT_TAG = "latest"
+MAX_NAME = 255
+
+_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?")
+_WORD = "[a-z0-9]+"
+_COMPONENT = rf"{_WORD}(?:(?:\.|_|__|-+){_WORD})*"
+_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"(?!sha256:|sha384:|sha512:)[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
+_KNOWN_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
+_IDENTIFIER = re.compile(r"[a-f0-9]{64}")
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """An image reference, taken apart and completed. It has a tag, a digest, or both; with both the digest decides."""
+
+    domain: str
+    path: str
+    tag: str | None
+    digest: str | None
+
+    @property
+    def name(self) -> str:
+        """The repository, with its domain: ``docker.io/library/busybox``."""
+        return f"{self.domain}/{self.path}"
+
+    @property
+    def version(self) -> str:
+        """What chooses within the repository: the digest if there is one, else the tag."""
+        return self.digest or self.tag or DEFAULT_TAG
+
+    @property
+    def exact(self) -> str:
+        """The form that an engine finds an image by: ``docker.io/library/busybox:latest`` or ``...@sha256:...``, never both."""
+        return f"{self.name}@{self.digest}" if self.digest else f"{self.name}:{self.tag}"
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.name}{tag}{digest}"
+
+
+def parse(text: str) -> Reference:
+    """Take a reference apart. Raises InvalidImage with the rule that it breaks."""
+    if _IDENTIFIER.fullmatch(text):
+        raise _invalid(text, "64 hexadecimal digits are an image's id, not its name")
+    rest, at, digest = text.partition("@")
+    if at and not (_KNOWN_DIGEST.fullmatch(digest) or _DIGEST.fullmatch(digest)):
+        raise _invalid(text, "what follows '@' is not a digest such as sha256:<64 hexadecimal digits>")
+    domain, rest = _domain(rest)
+    if not _DOMAIN.fullmatch(domain):
+        raise _invalid(text, f"'{domain}' is not the name of a registry")
+    path, colon, tag = rest.partition(":")
+    if colon and not _TAG.fullmatch(tag):
+        raise _invalid(text, "a tag has 1 to 128 letters, digits, '_', '.' and '-', and starts with neither '.' nor '-'")
+    if not _PATH.fullmatch(path):
+        raise _invalid(text, "a repository's name is made of lower-case letters and digits, parted by '/', '.', '_', '__' or '-'")
+    if domain == HUB and "/" not in path:
+        path = f"library/{path}"
+    if len(domain) + 1 + len(path) > MAX_NAME:
+        raise _invalid(text, f"a repository's name has at most {MAX_NAME} characters")
+    return Reference(domain=domain, path=path, tag=tag or (None if digest else DEFAULT_TAG), digest=digest or None)
+
+
+def domain_of(text: str) -> str:
+    """The name under which a registry's domain is compared: lower case, the hub's other names made one."""
+    domain = text.lower()
+    return HUB if domain in _HUB_ALIASES else domain
+
+
+def _domain(text: str) -> tuple[str, str]:
+    """Part a name into domain and rest. The first word is a domain only when it cannot be part of a path."""
+    first, slash, rest = text.partition("/")
+    if slash and (any(mark in first for mark in ".:") or first == "localhost" or first != first.lower()):
+        return domain_of(first) if first.lower() in _HUB_ALIASES else first, rest
+    return HUB, text
+
+
+def _invalid(text: str, reason: str) -> errors.InvalidImage:
+    return errors.InvalidImage(image=text, reason=reason)

@@ -1,0 +1,109 @@
+"""A control group around a whole sandbox, for its limits: its containers get it as parent.
+
+Only where the engine manages control groups as plain directories (Docker's driver "cgroupfs"), on version 1, version 2 or both at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from pathlib import Path
+
+from zun.drivers.runtime.docker_spec import shares, swap_limit
+
+_MIB = 1 << 20
+#: how long the kernel may take to let go of a group whose last process has just ended, in seconds
+_PATIENCE = 2.0
+
+
+class SandboxGroups:
+    """The groups ``/zun-<deployment>/<sandbox uuid>`` under one control group file system."""
+
+    def __init__(self, deployment: str, root: Path = Path("/sys/fs/cgroup"), memory_swap: int = -1) -> None:
+        self._root = root
+        self._memory_swap = memory_swap
+        self._parent = f"zun-{deployment}"
+
+    def usable(self) -> bool:
+        """Whether limits on memory and processor can be set here by this process."""
+        if self._unified():
+            controllers = self._root.joinpath("cgroup.controllers").read_text().split()
+            return {"cpu", "memory"} <= set(controllers) and _writable(self._root)
+        return all(_writable(self._root / name) for name in ("cpu", "memory"))
+
+    def path(self, uuid: str) -> str:
+        """The group's name, as the engine wants it."""
+        return f"/{self._parent}/{uuid}"
+
+    def ensure(self, uuid: str, cpu: float, memory: int) -> str:
+        """Make the group and set its limits (cores, MiB; 0 is none). Returns its name. Raises OSError."""
+        if self._unified():
+            group = self._root / self._parent / uuid
+            group.mkdir(parents=True, exist_ok=True)
+            for above in (self._root, self._root / self._parent, group):
+                above.joinpath("cgroup.subtree_control").write_text("+cpu +memory")
+            if memory:
+                group.joinpath("memory.max").write_text(str(memory * _MIB))
+                together = swap_limit(memory, self._memory_swap)
+                _write(group / "memory.swap.max", "max" if together < 0 else str(together - memory * _MIB))
+            if cpu:
+                group.joinpath("cpu.weight").write_text(str(weight(cpu)))
+            return self.path(uuid)
+        for name, file, value in (("memory", "memory.limit_in_bytes", memory * _MIB), ("cpu", "cpu.shares", shares(cpu) if cpu else 0)):
+            group = self._root / name / self._parent / uuid
+            group.mkdir(parents=True, exist_ok=True)
+            if value:
+                group.joinpath(file).write_text(str(value))
+        if memory:
+            together = swap_limit(memory, self._memory_swap)
+            _write(self._root / "memory" / self._parent / uuid / "memory.memsw.limit_in_bytes", str(together))
+        return self.path(uuid)
+
+    def remove(self, uuid: str) -> None:
+        """Remove the group wherever the engine made it; none there is success. Raises OSError while processes are in it."""
+        hierarchies = (
+            [self._root] if self._unified() else [path for path in self._root.iterdir() if path.is_dir() and not path.is_symlink()]
+        )
+        for hierarchy in hierarchies:
+            _remove(hierarchy / self._parent / uuid)
+
+    def _unified(self) -> bool:
+        return self._root.joinpath("cgroup.controllers").exists()
+
+
+def weight(cpu: float) -> int:
+    """Version 2's weight for so many cores, by the kernel's and runc's own rule from version 1's shares."""
+    return 1 + ((min(shares(cpu), 262_144) - 2) * 9999) // 262_142
+
+
+def _write(file: Path, value: str) -> None:
+    """Set a limit that kernels without swap accounting do not know."""
+    if file.exists():
+        file.write_text(value)
+
+
+def _remove(group: Path) -> None:
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            for below in [path for path in group.iterdir() if path.is_dir()] if group.is_dir() else []:
+                _remove(below)
+            group.rmdir()
+            return
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
+def _writable(path: Path) -> bool:
+    """Whether a group can be made here: asked by making one, since file modes tell nothing of a read-only mount."""
+    probe = path / f"zun-probe-{time.monotonic_ns()}"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,378 @@
+"""Docker Engine as a runtime, through plain HTTP on its unix socket (ADR 0003)."""
+
+from __future__ import annotations
+
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from zun import errors
+from zun.domain import image
+from zun.domain.lifecycle import EngineState
+from zun.drivers.runtime import docker_host, docker_read, docker_spec, labels
+from zun.drivers.runtime.cgroup import SandboxGroups
+from zun.drivers.runtime.docker_exec import execute
+from zun.drivers.runtime.docker_http import DockerHttp, Engine
+from zun.drivers.runtime.docker_objects import Json, NoSuchImage, Objects, missing, yes
+from zun.drivers.runtime.docker_pull import pull
+from zun.drivers.runtime.pause import image as pause
+from zun.interfaces.runtime import (
+    Capabilities,
+    ContainerSpec,
+    ContainerState,
+    Credentials,
+    EngineEvent,
+    EngineImage,
+    ExecResult,
+    HostFacts,
+    ProcessList,
+    SandboxSpec,
+    SandboxState,
+    Seen,
+    Stats,
+)
+
+E = EngineState
+
+#: The news that change what a container is. Health checks and commands make news of their own, by the second: not these.
+_NEWS = ("start", "die", "pause", "unpause", "destroy", "oom")
+_STOP_SECONDS = 10
+#: between the two readings that a processor load is made of, in seconds
+_STATS_GAP = 0.2
+
+
+def _silent(line: str) -> None:
+    """The progress callback of who does not care."""
+
+
+class DockerRuntime:
+    """One Docker engine, and in it the things of one deployment.
+
+    ``timeout`` is the deadline of a call, in seconds; a stop gets its own time on top, a pull has ``pull_timeout``. ``memory_swap``
+    (MiB) is what a container or sandbox with a memory limit may use of memory and swap together: -1 without limit, 0 twice its
+    memory, as Docker has it. Safe to use from several threads.
+    """
+
+    name = "docker"
+
+    def __init__(
+        self,
+        socket: str,
+        deployment: str,
+        timeout: float = 60.0,
+        pull_timeout: float = 3600.0,
+        memory_swap: int = -1,
+        cgroups: Path = Path("/sys/fs/cgroup"),
+    ) -> None:
+        self._http = DockerHttp(socket, timeout)
+        self._objects = Objects(self._http, deployment)
+        self._groups = SandboxGroups(deployment, cgroups, memory_swap)
+        self._timeout, self._pull_timeout, self._memory_swap = timeout, pull_timeout, memory_swap
+        self._known: tuple[Engine, Capabilities] | None = None
+
+    def capabilities(self) -> Capabilities:
+        """What this engine can do; asked once, and again after the engine was away."""
+        engine = self._http.engine()
+        if self._known is None or self._known[0] is not engine:
+            self._known = engine, docker_host.capabilities(yes(self._http.call("GET", "/info")).data, self._groups)
+        return self._known[1]
+
+    def facts(self) -> HostFacts:
+        """What the engine tells of its host."""
+        return docker_host.facts(yes(self._http.call("GET", "/info")).data)
+
+    def close(self) -> None:
+        """Give up every connection; a running :meth:`events` ends. Later calls raise EngineUnavailable."""
+        self._http.close()
+
+    # -- images ----------------------------------------------------------------------------------
+
+    def image(self, reference: str) -> EngineImage | None:
+        """The image that the engine holds under this reference, or None. Raises InvalidImage."""
+        named = urllib.parse.quote(image.parse(reference).exact, safe="/:@")
+        answer = self._http.call("GET", f"/images/{named}/json")
+        return None if answer.status == 404 else docker_read.image(yes(answer).data)
+
+    def pull(self, reference: str, credentials: Credentials | None = None, progress: Callable[[str], None] = _silent) -> EngineImage:
+        """Fetch an image. Raises ImagePullFailed with the registry's sentence, InvalidImage, and what ``progress`` raises to give up."""
+        pull(self._http, image.parse(reference), credentials, progress, self._pull_timeout)
+        held = self.image(reference)
+        if held is None:
+            raise errors.ImagePullFailed(image=reference, reason="it was pulled, but is not there")
+        return held
+
+    # -- sandboxes -------------------------------------------------------------------------------
+
+    def ensure_sandbox(self, spec: SandboxSpec) -> SandboxState:
+        """Make the sandbox if there is none, start it if it does not run. Containers that outlived their sandbox's end keep the old
+        namespaces; only a start of their own brings them into the new ones."""
+        parent = self._group(spec)
+        name, body = docker_spec.sandbox_name(spec.uuid), docker_spec.sandbox(spec, self._objects.deployment, parent)
+
+        def create() -> str:
+            return self._objects.create(name, body, lambda: self._objects.sandbox(spec.uuid))[0]
+
+        try:
+            engine_id = create()
+        except NoSuchImage:
+            self._load_pause()
+            engine_id = create()
+        yes(self._http.call("POST", f"/containers/{engine_id}/start"))
+        inspected = self._objects.inspected(engine_id)
+        if inspected is None or not inspected["State"]["Running"]:
+            raise errors.EngineError(reason=f"sandbox {spec.uuid} ended as soon as it was started")
+        return docker_read.sandbox(spec.uuid, inspected)
+
+    def sandbox(self, uuid: str) -> SandboxState | None:
+        """What the sandbox is, or None."""
+        line = self._objects.sandbox(uuid)
+        inspected = self._objects.inspected(line["Id"]) if line else None
+        return docker_read.sandbox(uuid, inspected) if inspected else None
+
+    def remove_sandbox(self, uuid: str) -> None:
+        """Remove the sandbox and every container in it, whatever their state. Nothing there is success."""
+        # Looked at again until nothing is left: another thread may just have been making a container in it.
+        while lines := self._objects.listed(sandbox=uuid):
+            for line in sorted(lines, key=lambda line: labels.CONTAINER not in line["Labels"]):
+                self._objects.remove(line["Id"])
+        try:
+            self._groups.remove(uuid)
+        except OSError as error:
+            raise errors.EngineError(reason=f"the control group of sandbox {uuid} stays behind: {error}") from error
+
+    # -- containers ------------------------------------------------------------------------------
+
+    def ensure_container(self, spec: ContainerSpec) -> ContainerState:
+        """Make the container (of this revision) if there is none; it is not started.
+
+        Raises NoSuchObject without a sandbox, NotRunning when that does not run.
+        """
+        pause_line = self._objects.sandbox(spec.sandbox_uuid)
+        sandbox = self._objects.inspected(pause_line["Id"]) if pause_line else None
+        if sandbox is None:
+            raise missing(spec.sandbox_uuid)
+        if not sandbox["State"]["Running"]:
+            raise errors.NotRunning(id=spec.uuid, reason="its sandbox does not run")
+        disk_quota = bool(spec.disk) and self.capabilities().disk_quota
+        parent = sandbox["HostConfig"].get("CgroupParent") or None
+        body = docker_spec.container(spec, self._objects.deployment, sandbox["Id"], parent, self._memory_swap, disk_quota)
+        name = docker_spec.container_name(spec.uuid, spec.revision)
+        while True:
+            try:
+                engine_id, new = self._objects.create(name, body, lambda: dict(self._objects.revisions(spec.uuid)).get(spec.revision))
+            except NoSuchImage as error:
+                raise errors.EngineError(reason=str(error)) from error
+            if new:
+                return ContainerState(
+                    uuid=spec.uuid, sandbox_uuid=spec.sandbox_uuid, revision=spec.revision, engine_id=engine_id, state=E.CREATED
+                )
+            inspected = self._objects.inspected(engine_id)
+            if inspected is None:
+                continue
+            state = docker_read.container(spec.uuid, inspected)
+            if state.state is not E.CREATED or inspected["HostConfig"]["NetworkMode"] == body["HostConfig"]["NetworkMode"]:
+                return state
+            # Made for a sandbox that is no more, and never started: it could never start, and nothing is lost with it.
+            self._objects.remove(engine_id)
+
+    def inspect(self, uuid: str) -> ContainerState | None:
+        """What the container's newest revision is, or None."""
+        for _, line in self._objects.revisions(uuid):
+            inspected = self._objects.inspected(line["Id"])
+            if inspected is not None:
+                return docker_read.container(uuid, inspected)
+        return None
+
+    def start(self, uuid: str) -> ContainerState:
+        """Start it; running already is success. Raises EngineError with Docker's sentence when it cannot be started."""
+        return self._act(uuid, "start", wanted={E.RUNNING}, within={E.CREATED, E.EXITED})
+
+    def stop(self, uuid: str, timeout: int | None = None) -> ContainerState:
+        """Ask it to end, and end it after ``timeout`` seconds (None: Docker's 10). Ended already is success."""
+        patience = self._timeout + (_STOP_SECONDS if timeout is None else timeout)
+        return self._act(uuid, "stop", wanted={E.EXITED, E.DEAD}, within=set(E), query={"t": timeout}, timeout=patience)
+
+    def kill(self, uuid: str, signal: str) -> ContainerState:
+        """Send a signal by its plain name."""
+        return self._act(uuid, "kill", wanted=set(), within={E.RUNNING, E.PAUSED}, query={"signal": f"SIG{signal}"})
+
+    def pause(self, uuid: str) -> ContainerState:
+        """Freeze its processes; frozen already is success."""
+        return self._act(uuid, "pause", wanted={E.PAUSED}, within={E.RUNNING})
+
+    def unpause(self, uuid: str) -> ContainerState:
+        """Thaw its processes; thawed already is success."""
+        return self._act(uuid, "unpause", wanted={E.RUNNING}, within={E.PAUSED})
+
+    def update(self, uuid: str, cpu: float | None = None, memory: int | None = None) -> None:
+        """Change its limits while it lives."""
+        limits = docker_spec.limits(cpu, memory, self._memory_swap)
+        if limits:
+            answer = self._http.call("POST", f"/containers/{self._objects.newest(uuid)}/update", body=limits)
+            if answer.status == 404:
+                raise missing(uuid)
+            yes(answer)
+
+    def remove(self, uuid: str, keep_revision: int | None = None) -> None:
+        """Remove the container, running or not; with ``keep_revision`` only its other revisions. Nothing there is success."""
+        for revision, line in self._objects.revisions(uuid):
+            if revision != keep_revision:
+                self._objects.remove(line["Id"])
+
+    # -- looking inside --------------------------------------------------------------------------
+
+    def logs(
+        self,
+        uuid: str,
+        *,
+        stdout: bool = True,
+        stderr: bool = True,
+        timestamps: bool = False,
+        tail: int | None = None,
+        since: datetime | None = None,
+    ) -> Iterator[bytes]:
+        """What it has written, in pieces; refusals come with the call, not with the first piece."""
+        inspected = self._inspected(uuid)
+        if not stdout and not stderr:
+            return iter(())
+        query = {
+            "stdout": int(stdout),
+            "stderr": int(stderr),
+            "timestamps": int(timestamps),
+            "tail": "all" if tail is None else tail,
+            "since": docker_read.epoch(since) if since else None,
+        }
+        stream = self._http.stream("GET", f"/containers/{inspected['Id']}/logs", query=query, silence=self._timeout)
+        if stream.status >= 300:
+            with stream:
+                yes(stream.answer())
+
+        def pieces() -> Iterator[bytes]:
+            with stream:
+                raw = iter(stream.read, b"")
+                try:
+                    yield from raw if inspected["Config"].get("Tty") else docker_read.payloads(raw)
+                except TimeoutError as error:
+                    raise errors.EngineUnavailable(reason="its log stopped in the middle") from error
+
+        return pieces()
+
+    def execute(self, uuid: str, command: Sequence[str], *, timeout: float, limit: int) -> ExecResult:
+        """Run a command in it and wait. Raises ExecTimeout after ``timeout`` seconds; at most ``limit`` bytes of output are kept."""
+        inspected = self._lively(uuid, {E.RUNNING})
+        try:
+            return execute(self._http, inspected["Id"], inspected["State"]["Pid"], command, timeout=timeout, limit=limit)
+        except errors.EngineError:
+            self._lively(uuid, {E.RUNNING})  # it may have ended under the command, and that is the better answer
+            raise
+
+    def top(self, uuid: str, ps_args: str | None = None) -> ProcessList:
+        """Its processes. Raises EngineError for arguments that ps refuses."""
+        inspected = self._lively(uuid, {E.RUNNING, E.PAUSED})
+        answer = self._http.call("GET", f"/containers/{inspected['Id']}/top", query={"ps_args": ps_args})
+        if not answer.ok:
+            self._lively(uuid, {E.RUNNING, E.PAUSED})
+        table = yes(answer).data
+        return ProcessList(titles=table["Titles"], processes=table["Processes"] or [])
+
+    def stats(self, uuid: str) -> Stats:
+        """What it uses just now; the network counters are its sandbox's, read from the kernel, whoever has plugged it."""
+        inspected = self._lively(uuid, {E.RUNNING, E.PAUSED})
+        path, query = f"/containers/{inspected['Id']}/stats", {"stream": 0, "one-shot": 1}
+        before = yes(self._http.call("GET", path, query=query)).data
+        time.sleep(_STATS_GAP)
+        after = yes(self._http.call("GET", path, query=query)).data
+        try:
+            received, sent = docker_read.net_counters(Path(f"/proc/{inspected['State']['Pid']}/net/dev").read_text())
+        except OSError:
+            received = sent = 0  # it has just ended, or the engine's processes are out of our sight
+        return docker_read.stats(before, after, received, sent)
+
+    # -- truth and news --------------------------------------------------------------------------
+
+    def scan(self) -> list[Seen]:
+        """Everything of ours in the engine, by one call, whatever its state."""
+        return [seen for line in self._objects.listed() if (seen := docker_read.seen(line))]
+
+    def events(self, since: datetime | None = None) -> Iterator[EngineEvent]:
+        """News of our things, from ``since`` (None: from this call) on. Ends after :meth:`close`; raises EngineUnavailable when the
+        engine goes away."""
+        filters = {"type": ["container"], "event": list(_NEWS), **self._objects.filter()}
+        # Always with a beginning: the engine answers a little before it listens, and news in between would be lost.
+        start = docker_read.epoch(since) if since else f"{time.time():.6f}"
+        stream = self._http.stream("GET", "/events", query={"since": start, "filters": msgspec.json.encode(filters).decode()})
+        if stream.status >= 300:
+            with stream:
+                yes(stream.answer())
+
+        def news() -> Iterator[EngineEvent]:
+            with stream:
+                try:
+                    for line in stream.lines():
+                        if event := docker_read.event(msgspec.json.decode(line)):
+                            yield event
+                except errors.EngineUnavailable:
+                    if not self._http.closed:
+                        raise
+            if not self._http.closed:
+                raise errors.EngineUnavailable(reason="its stream of events has ended")
+
+        return news()
+
+    # -- within ----------------------------------------------------------------------------------
+
+    def _act(
+        self,
+        uuid: str,
+        verb: str,
+        *,
+        wanted: set[EngineState],
+        within: set[EngineState],
+        query: dict[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> ContainerState:
+        """Do a verb, and show what came of it. A refusal is success in a ``wanted`` state, NotRunning outside of ``within``."""
+        engine_id = self._objects.newest(uuid)
+        answer = self._http.call("POST", f"/containers/{engine_id}/{verb}", query=query, timeout=timeout)
+        inspected = self._objects.inspected(engine_id)
+        if inspected is None:
+            raise missing(uuid)
+        state = docker_read.container(uuid, inspected)
+        if answer.ok or state.state in wanted:
+            return state
+        if state.state not in within:
+            raise errors.NotRunning(id=uuid, reason=answer.message)
+        raise errors.EngineError(reason=answer.message)
+
+    def _inspected(self, uuid: str) -> Json:
+        inspected = self._objects.inspected(self._objects.newest(uuid))
+        if inspected is None:
+            raise missing(uuid)
+        return inspected
+
+    def _lively(self, uuid: str, states: set[EngineState]) -> Json:
+        inspected = self._inspected(uuid)
+        state = docker_read.state(inspected["State"].get("Status"))
+        if state not in states:
+            raise errors.NotRunning(id=uuid, reason=f"it is {state}")
+        return inspected
+
+    def _group(self, spec: SandboxSpec) -> str | None:
+        """The control group around the sandbox. A sandbox of one has none: its limits are its container's."""
+        if not (spec.cpu or spec.memory) or not self.capabilities().sandbox_limits:
+            return None
+        try:
+            return self._groups.ensure(spec.uuid, spec.cpu, spec.memory)
+        except OSError as error:
+            raise errors.EngineError(reason=f"no control group could be made for sandbox {spec.uuid}: {error}") from error
+
+    def _load_pause(self) -> None:
+        architecture = self._http.engine().architecture
+        if architecture not in pause.MACHINES:
+            raise errors.EngineError(reason=f"there is no pause image for {architecture}")
+        yes(self._http.call("POST", "/images/load", query={"quiet": 1}, body=pause.archive(architecture)))

@@ -1,0 +1,342 @@
+"""Plain HTTP on the engine's unix socket: connections kept, a deadline for every call, the API version agreed on first.
+
+Why not a client library: ADR 0003.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import select
+import socket
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from zun import errors
+
+#: The API versions that this driver speaks: Docker Engine 20.10 is 1.41; 29 speaks 1.44 to 1.52.
+OLDEST = (1, 41)
+NEWEST = (1, 51)
+
+_PIECE = 65_536
+_IDLE_CONNECTIONS = 8
+_TROUBLE = (OSError, http.client.HTTPException)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the engine answered: an HTTP status and, decoded, its JSON (None where there was no body)."""
+
+    status: int
+    data: Any
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is a yes. 304 is one: "it is so already"."""
+        return self.status < 300 or self.status == 304
+
+    @property
+    def message(self) -> str:
+        """The engine's own sentence in a refusal."""
+        if isinstance(self.data, dict) and isinstance(self.data.get("message"), str):
+            return str(self.data["message"]).strip()
+        return f"HTTP status {self.status}"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What the engine tells of itself before anything else."""
+
+    api: tuple[int, int]
+    architecture: str
+
+
+class _Connection(http.client.HTTPConnection):
+    """An HTTP connection over a unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("docker", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        made.settimeout(self.timeout)
+        try:
+            made.connect(self._path)
+        except BaseException:
+            made.close()
+            raise
+        self.sock = made
+
+    @property
+    def usable(self) -> bool:
+        """An idle connection has nothing to say; one that is readable has been closed by the engine."""
+        if self.sock is None:
+            return False
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN | select.POLLHUP | select.POLLERR)
+        return not poll.poll(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    """How long a stream may last, and how long it may say nothing (seconds)."""
+
+    deadline: float | None
+    silence: float | None
+
+    def left(self) -> float | None:
+        times = [time for time in (_left(self.deadline), self.silence) if time is not None]
+        return min(times, default=None)
+
+
+class Stream:
+    """An answer that is read as it comes, on a connection of its own. Close it, or leave its ``with`` block."""
+
+    def __init__(self, owner: DockerHttp, channel: socket.socket, response: http.client.HTTPResponse, patience: _Patience) -> None:
+        self._owner, self._channel, self._response, self._patience = owner, channel, response, patience
+        self.status = response.status
+        self.content_type = response.getheader("Content-Type") or ""
+
+    def read(self) -> bytes:
+        """The next piece, empty at the end. Raises TimeoutError at the deadline, EngineUnavailable when the engine is gone."""
+        try:
+            self._channel.settimeout(self._patience.left())
+            return self._response.read1(_PIECE)
+        except TimeoutError:
+            raise
+        except (*_TROUBLE, ValueError) as error:
+            raise errors.EngineUnavailable(reason=_told(error)) from error
+
+    def lines(self) -> Iterator[bytes]:
+        """Its lines, without their ends."""
+        rest = b""
+        while piece := self.read():
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from (line for line in whole if line.strip())
+        if rest.strip():
+            yield rest
+
+    def answer(self) -> Answer:
+        """The whole body at once: for a refusal."""
+        return Answer(self.status, _decoded(b"".join(iter(self.read, b""))))
+
+    def wake(self) -> None:
+        """End whatever read is under way, in whatever thread."""
+        with contextlib.suppress(OSError):  # it has ended by itself
+            self._channel.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the connection up; the engine stops what it does for it alone."""
+        self._owner.forget(self)
+        self._response.close()
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class DockerHttp:
+    """The engine behind a unix socket. Safe to use from several threads; each call takes a connection of its own from a small pool."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self._path = path
+        self.timeout = timeout
+        self._lock = threading.Lock()
+        self._idle: list[_Connection] = []
+        self._streams: set[Stream] = set()
+        self._engine: Engine | None = None
+        self.closed = False
+
+    # -- calls -----------------------------------------------------------------------------------
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Answer:
+        """One call. ``timeout`` (seconds) replaces the usual deadline. Raises EngineUnavailable; a refusal is an answer, not an error."""
+        return self._exchange(method, self._versioned(path, query), body, headers, timeout)
+
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        duration: float | None = None,
+        silence: float | None = None,
+    ) -> Stream:
+        """One call whose answer is read as it comes. The status arrives within the usual deadline, the rest within ``duration`` seconds,
+        no two pieces further apart than ``silence`` seconds, where these are given. Raises EngineUnavailable."""
+        target = self._versioned(path, query)
+        connection = _Connection(self._path, self.timeout)
+        try:
+            connection.connect()
+            channel: socket.socket = connection.sock
+            _send(connection, method, target, body, headers)
+            response = connection.getresponse()
+        except _TROUBLE as error:
+            connection.close()
+            raise self._lost(error) from error
+        made = Stream(self, channel, response, _Patience(None if duration is None else time.monotonic() + duration, silence))
+        with self._lock:
+            if not self.closed:
+                self._streams.add(made)
+                return made
+        made.close()
+        raise errors.EngineUnavailable(reason="this client has been closed")
+
+    def engine(self) -> Engine:
+        """What the engine is; asked once, and again after it was away. Raises EngineError for one that is too old or too new."""
+        self._prune()
+        known = self._engine
+        if known is not None:
+            return known
+        answer = self._exchange("GET", "/version", None, None, None)
+        if not answer.ok:
+            raise errors.EngineError(reason=answer.message)
+        theirs, least = _version(answer.data["ApiVersion"]), _version(answer.data.get("MinAPIVersion") or "1.0")
+        api = min(NEWEST, theirs)
+        if api < OLDEST or api < least:
+            raise errors.EngineError(reason=f"it speaks API {least[0]}.{least[1]} to {theirs[0]}.{theirs[1]}, which this driver does not")
+        self._engine = Engine(api, str(answer.data.get("Arch", "")))
+        return self._engine
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def forget(self, stream: Stream) -> None:
+        """A stream has ended."""
+        with self._lock:
+            self._streams.discard(stream)
+
+    def close(self) -> None:
+        """Give up every connection and wake whoever reads from a stream."""
+        with self._lock:
+            self.closed = True
+            idle, self._idle = self._idle, []
+            streams = list(self._streams)
+        for connection in idle:
+            connection.close()
+        for stream in streams:
+            stream.wake()
+
+    # -- within ----------------------------------------------------------------------------------
+
+    def _versioned(self, path: str, query: Mapping[str, Any] | None) -> str:
+        api = self.engine().api
+        given = urllib.parse.urlencode({key: value for key, value in (query or {}).items() if value is not None})
+        return f"/v{api[0]}.{api[1]}{path}" + (f"?{given}" if given else "")
+
+    def _exchange(self, method: str, target: str, body: Any, headers: Mapping[str, str] | None, timeout: float | None) -> Answer:
+        deadline = time.monotonic() + (timeout or self.timeout)
+        connection = self._take(_left(deadline))
+        try:
+            _send(connection, method, target, body, headers)
+            response = connection.getresponse()
+            pieces = []
+            while piece := response.read1(_PIECE):
+                pieces.append(piece)
+                if connection.sock is not None:
+                    connection.sock.settimeout(_left(deadline))
+            # read to its end, but http.client does not always notice: without this the connection cannot be used again
+            response.close()
+        except _TROUBLE as error:
+            connection.close()
+            raise self._lost(error) from error
+        self._give_back(connection)
+        return Answer(response.status, _decoded(b"".join(pieces)))
+
+    def _take(self, timeout: float | None) -> _Connection:
+        with self._lock:
+            if self.closed:
+                raise errors.EngineUnavailable(reason="this client has been closed")
+            kept = self._idle.pop() if self._idle else None
+        if kept is not None and kept.usable:
+            kept.sock.settimeout(timeout)
+            return kept
+        made = _Connection(self._path, timeout or self.timeout)
+        try:
+            made.connect()
+        except OSError as error:
+            raise self._lost(error) from error
+        return made
+
+    def _prune(self) -> None:
+        """An idle connection that the engine has closed says that it was away: it may come back as another one, of another version."""
+        with self._lock:
+            dropped = any(not connection.usable for connection in self._idle)
+        if dropped:
+            self._forget_engine()
+
+    def _give_back(self, connection: _Connection) -> None:
+        if connection.sock is None:
+            return
+        with self._lock:
+            if not self.closed and len(self._idle) < _IDLE_CONNECTIONS:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _lost(self, error: Exception) -> errors.EngineUnavailable:
+        if not isinstance(error, TimeoutError):
+            self._forget_engine()
+        return errors.EngineUnavailable(reason=_told(error))
+
+    def _forget_engine(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+            self._engine = None
+        for connection in idle:
+            connection.close()
+
+
+def _send(connection: _Connection, method: str, target: str, body: Any, headers: Mapping[str, str] | None) -> None:
+    given = dict(headers or {})
+    if isinstance(body, bytes):
+        given["Content-Type"] = "application/x-tar"
+    elif body is not None:
+        body = msgspec.json.encode(body)
+        given["Content-Type"] = "application/json"
+    connection.request(method, target, body=body, headers=given)
+
+
+def _decoded(body: bytes) -> Any:
+    """The JSON in a body; text that is none counts as a message, so that no answer of a proxy or a dying engine is an error here."""
+    if not body.strip():
+        return None
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return {"message": body[:1000].decode("utf-8", "replace")}
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, _, minor = text.partition(".")
+    return int(major), int(minor or 0)
+
+
+def _left(deadline: float | None) -> float | None:
+    """Seconds until the deadline, never so few that the socket would stop blocking."""
+    return None if deadline is None else max(0.001, deadline - time.monotonic())
+
+
+def _told(error: Exception) -> str:
+    return "no answer in time" if isinstance(error, TimeoutError) else (str(error) or type(error).__name__)

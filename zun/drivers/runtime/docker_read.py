@@ -1,0 +1,206 @@
+"""What Docker's answers mean. Pure functions from its JSON to ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from zun.domain.lifecycle import EngineState
+from zun.drivers.runtime import labels
+from zun.interfaces.runtime import ContainerState, EngineEvent, EngineImage, HostFacts, SandboxState, Seen, Stats
+
+Json = Mapping[str, Any]
+
+_MIB = 1 << 20
+_STATES = {
+    "created": EngineState.CREATED,
+    "running": EngineState.RUNNING,
+    "paused": EngineState.PAUSED,
+    "restarting": EngineState.RESTARTING,
+    "exited": EngineState.EXITED,
+    "dead": EngineState.DEAD,
+    # On its way out, or stuck there: it will never run again, and whoever acts on its end must not try to start it.
+    "removing": EngineState.DEAD,
+}
+_ENDED = (EngineState.EXITED, EngineState.DEAD)
+
+
+def state(word: str | None) -> EngineState:
+    """An engine state from Docker's word for it."""
+    return _STATES.get(word or "", EngineState.UNKNOWN)
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time, UTC without a zone, cut to microseconds. Docker's year 1 means never."""
+    if not text or text.startswith("0001-01-01"):
+        return None
+    whole, _, rest = text.rstrip("Z").partition(".")
+    zone = ""
+    for mark in ("+", "-"):
+        head, found, tail = rest.partition(mark)
+        if found:
+            rest, zone = head, mark + tail
+    at = datetime.fromisoformat(f"{whole}.{rest[:6]:0<6}{zone or '+00:00'}")
+    return at.astimezone(UTC).replace(tzinfo=None)
+
+
+def epoch(at: datetime) -> str:
+    """A naive UTC time as Docker's queries want it: seconds since 1970 with microseconds."""
+    return f"{at.replace(tzinfo=UTC).timestamp():.6f}"
+
+
+def container(uuid: str, inspected: Json) -> ContainerState:
+    """What ``GET /containers/<id>/json`` says of an app container."""
+    shown, mark = inspected["State"], labels.read(inspected["Config"].get("Labels"))
+    now = state(shown.get("Status"))
+    ended = now in _ENDED
+    return ContainerState(
+        uuid=uuid,
+        sandbox_uuid=mark.sandbox if mark else "",
+        revision=mark.revision if mark else 0,
+        engine_id=inspected["Id"],
+        state=now,
+        exit_code=shown.get("ExitCode") if ended else None,
+        error=shown.get("Error") or None,
+        started_at=moment(shown.get("StartedAt")),
+        finished_at=moment(shown.get("FinishedAt")) if ended else None,
+    )
+
+
+def sandbox(uuid: str, inspected: Json) -> SandboxState:
+    """What ``GET /containers/<id>/json`` says of a pause container."""
+    running = bool(inspected["State"].get("Running"))
+    networks = inspected["NetworkSettings"].get("Networks") or {}
+    found = {name: _addresses(network) for name, network in networks.items()} if running else {}
+    return SandboxState(
+        uuid=uuid,
+        engine_id=inspected["Id"],
+        running=running,
+        hostname=inspected["Config"].get("Hostname") or None,
+        addresses={name: addresses for name, addresses in found.items() if addresses},
+        netns=f"/proc/{inspected['State']['Pid']}/ns/net" if running else None,
+    )
+
+
+def _addresses(network: Json) -> list[dict[str, Any]]:
+    return [
+        {
+            "addr": network[key],
+            "version": version,
+            "port": network.get("EndpointID"),
+            "subnet_id": network.get("NetworkID"),
+            "preserve_on_delete": False,
+        }
+        for version, key in ((4, "IPAddress"), (6, "GlobalIPv6Address"))
+        if network.get(key)
+    ]
+
+
+def seen(listed: Json) -> Seen | None:
+    """One line of ``GET /containers/json``; None for a thing that is not ours."""
+    mark = labels.read(listed.get("Labels"))
+    if mark is None:
+        return None
+    return Seen(
+        sandbox_uuid=mark.sandbox,
+        container_uuid=mark.container,
+        revision=mark.revision,
+        engine_id=listed["Id"],
+        state=state(listed.get("State")),
+    )
+
+
+def event(told: Json) -> EngineEvent | None:
+    """One line of ``GET /events``; None for news of a thing that is not ours."""
+    mark = labels.read(told.get("Actor", {}).get("Attributes"))
+    if mark is None:
+        return None
+    at = datetime.fromtimestamp(told["timeNano"] // 1000 / 1_000_000, UTC).replace(tzinfo=None)
+    return EngineEvent(sandbox_uuid=mark.sandbox, container_uuid=mark.container, what=str(told["Action"]), at=at)
+
+
+def image(inspected: Json) -> EngineImage:
+    """What ``GET /images/<reference>/json`` says."""
+    exposed = (inspected.get("Config") or {}).get("ExposedPorts") or {}
+    ports = sorted({int(port.partition("/")[0]) for port in exposed if port.partition("/")[0].isdecimal()})
+    return EngineImage(id=inspected["Id"], ports=ports, architecture=inspected.get("Architecture") or "")
+
+
+def facts(info: Json, disk_total: int, disk_quota: bool) -> HostFacts:
+    """What ``GET /info`` says; of disks it says too little, so those two come from elsewhere."""
+    pairs = [label.partition("=") for label in info.get("Labels") or ()]
+    return HostFacts(
+        cpus=info.get("NCPU", 0),
+        mem_total=info.get("MemTotal", 0) // _MIB,
+        disk_total=disk_total,
+        disk_quota_supported=disk_quota,
+        total_containers=info.get("Containers", 0),
+        architecture=info.get("Architecture") or "",
+        os_type=info.get("OSType") or "",
+        os=info.get("OperatingSystem") or "",
+        kernel_version=info.get("KernelVersion") or "",
+        labels={key: value for key, _, value in pairs},
+        runtimes=sorted(info.get("Runtimes") or ()),
+    )
+
+
+def stats(before: Json, after: Json, received: int, sent: int) -> Stats:
+    """Two one-shot readings of ``GET /containers/<id>/stats``. Of memory, what the kernel would give back at need is not counted,
+    as Docker's own command line does."""
+    memory = after.get("memory_stats") or {}
+    detail = memory.get("stats") or {}
+    idle = detail.get("total_inactive_file", detail.get("inactive_file", 0))
+    blocks = (after.get("blkio_stats") or {}).get("io_service_bytes_recursive") or ()
+    return Stats(
+        cpu_percent=_cpu_percent(before, after),
+        memory_used=max(0, memory.get("usage", 0) - idle),
+        memory_limit=memory.get("limit", 0),
+        block_read=_total(blocks, "read"),
+        block_written=_total(blocks, "write"),
+        net_received=received,
+        net_sent=sent,
+    )
+
+
+def _cpu_percent(before: Json, after: Json) -> float:
+    first, last = moment(before.get("read")), moment(after.get("read"))
+    if first is None or last is None or last <= first:
+        return 0.0
+    used = after["cpu_stats"]["cpu_usage"]["total_usage"] - before["cpu_stats"]["cpu_usage"]["total_usage"]
+    return float(max(0.0, used / ((last - first).total_seconds() * 1e9) * 100))
+
+
+def _total(entries: Iterable[Json], operation: str) -> int:
+    return sum(entry["value"] for entry in entries if entry["op"].lower() == operation)
+
+
+def net_counters(table: str) -> tuple[int, int]:
+    """Bytes received and sent, from the kernel's ``/proc/<pid>/net/dev``, the loopback left out."""
+    received = sent = 0
+    for line in table.splitlines()[2:]:
+        name, _, counters = line.partition(":")
+        columns = counters.split()
+        if name.strip() != "lo" and len(columns) >= 9:
+            received, sent = received + int(columns[0]), sent + int(columns[8])
+    return received, sent
+
+
+def payloads(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The content of Docker's multiplexed stream: frames of 8 bytes of header (stream, three zeros, length), then the content.
+
+    Frames are passed on as they arrive, never held whole.
+    """
+    header, left = b"", 0
+    for piece in pieces:
+        view = memoryview(piece)
+        while view:
+            if left:
+                taken, view = view[:left], view[left:]
+                left -= len(taken)
+                yield bytes(taken)
+                continue
+            wanted = 8 - len(header)
+            header, view = header + bytes(view[:wanted]), view[wanted:]
+            if len(header) == 8:
+                header, left = b"", int.from_bytes(header[4:], "big")

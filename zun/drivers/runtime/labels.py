@@ -1,0 +1,56 @@
+"""The labels that every thing of ours carries in an engine. From them alone an agent that lost its memory tells what is whose.
+
+``deployment`` names the cloud: two clouds may share an engine, and neither ever sees the other's things.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+PREFIX = "org.openstack.zun."
+DEPLOYMENT = PREFIX + "deployment"
+SANDBOX = PREFIX + "sandbox"
+#: absent on the sandbox itself
+CONTAINER = PREFIX + "container"
+REVISION = PREFIX + "revision"
+#: the version of this scheme
+SCHEME = PREFIX + "labels"
+SCHEME_VERSION = "1"
+
+_DEPLOYMENT = re.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the labels of one thing say."""
+
+    sandbox: str
+    container: str | None
+    revision: int
+
+
+def checked(deployment: str) -> str:
+    """The deployment's name, if it may be one; it is part of paths. Raises ValueError."""
+    if not _DEPLOYMENT.fullmatch(deployment):
+        raise ValueError(f"{deployment!r} cannot name a deployment: letters, digits, '_', '.', '-', at most 63")
+    return deployment
+
+
+def write(deployment: str, mark: Mark, users: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The labels for a new thing. A user's label under our prefix is left out: it could make one thing pass for another."""
+    found = {key: value for key, value in (users or {}).items() if not key.startswith(PREFIX)}
+    found.update({DEPLOYMENT: deployment, SANDBOX: mark.sandbox, REVISION: str(mark.revision), SCHEME: SCHEME_VERSION})
+    if mark.container is not None:
+        found[CONTAINER] = mark.container
+    return found
+
+
+def read(labels: Mapping[str, str] | None) -> Mark | None:
+    """What the labels say; None for a thing that is not ours, or of a scheme that is not ours."""
+    given = labels or {}
+    sandbox, revision = given.get(SANDBOX), given.get(REVISION, "0")
+    if not sandbox or given.get(SCHEME) != SCHEME_VERSION or not revision.isdecimal():
+        return None
+    return Mark(sandbox, given.get(CONTAINER), int(revision))
