@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,6 +39,20 @@ _SESSION = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """How many connections there are, in oslo.db's words; times in seconds."""
+
+    #: kept open
+    max_pool_size: int = 5
+    #: opened beside them for a while
+    max_overflow: int = 50
+    #: how long a thread waits for one when all are in use
+    pool_timeout: int = 30
+    #: how old one may get (a server's; SQLite's do not age)
+    connection_recycle_time: int = 3600
+
+
 def parse(url: str) -> sa.URL:
     """The URL with its driver and patience filled in. Raises ValueError, without the URL's text, for one that cannot be used."""
     try:
@@ -59,18 +74,19 @@ def parse(url: str) -> sa.URL:
     return parsed
 
 
-def make(url: sa.URL, *, durable: bool = True, connections: int = 20, foreign_keys: bool = True) -> sa.Engine:
+def make(url: sa.URL, *, pool: Pool = Pool(), durable: bool = True, foreign_keys: bool = True) -> sa.Engine:
     """An engine that has not connected yet. ``durable`` and ``foreign_keys`` are SQLite's, see :func:`_sqlite`."""
     if url.get_backend_name() == "sqlite":
-        engine = _sqlite(url, durable, connections, foreign_keys)
+        engine = _sqlite(url, pool, durable, foreign_keys)
     else:
         engine = engines.create_engine(
             url,
             mysql_sql_mode="TRADITIONAL",
             connection_debug=-1,
-            max_pool_size=connections,
-            max_overflow=connections * 2,
-            pool_timeout=30,
+            max_pool_size=pool.max_pool_size,
+            max_overflow=pool.max_overflow,
+            pool_timeout=pool.pool_timeout,
+            connection_recycle_time=pool.connection_recycle_time,
             max_retries=0,
             thread_checkin=False,
         )
@@ -89,7 +105,7 @@ def make(url: sa.URL, *, durable: bool = True, connections: int = 20, foreign_ke
     return engine
 
 
-def _sqlite(url: sa.URL, durable: bool, connections: int, foreign_keys: bool) -> sa.Engine:
+def _sqlite(url: sa.URL, pool: Pool, durable: bool, foreign_keys: bool) -> sa.Engine:
     """SQLite, made without oslo.db's factory, which opens the file anew for every transaction and knows no BEGIN IMMEDIATE.
 
     ``durable`` syncs the file at every commit (a commit outlives a power cut), else only at checkpoints (it outlives the process).
@@ -98,10 +114,11 @@ def _sqlite(url: sa.URL, durable: bool, connections: int, foreign_keys: bool) ->
     engine = sa.create_engine(
         url,
         poolclass=sa.pool.QueuePool,
-        pool_size=4,
-        max_overflow=connections * 3,
+        pool_size=pool.max_pool_size,
+        max_overflow=pool.max_overflow,
+        pool_timeout=pool.pool_timeout,
         pool_use_lifo=True,
-        connect_args={"check_same_thread": False, "timeout": LOCK_WAIT},
+        connect_args={"check_same_thread": False} | ({} if "timeout" in url.query else {"timeout": LOCK_WAIT}),
     )
     exc_filters.register_engine(engine)
 

@@ -17,7 +17,10 @@ DatabaseError = (oslo.DBError, sa.exc.SQLAlchemyError)
 
 #: serialization failure, deadlock, lock timeout
 _SQLSTATES = frozenset({"40001", "40P01", "55P03"})
-_MYSQL_CODES = frozenset({1020, 1205, 1213})
+#: no such table, no such database
+_NOT_SET_UP = frozenset({"42P01", "3D000"})
+_MYSQL_LOST = frozenset({1020, 1205, 1213})
+_MYSQL_NO_TABLE = 1146
 _SQLITE_BUSY = frozenset({5, 6})
 
 
@@ -38,7 +41,7 @@ def translate(error: Exception, entity: str = "", uuid: str = "") -> Exception:
     LOG.warning("Database trouble: %s: %s", type(driver).__name__, driver)
     if getattr(driver, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY:
         return errors.StoreUnavailable(reason="another process keeps it locked")
-    if isinstance(error, oslo.DBNonExistentTable | oslo.DBNonExistentDatabase) or getattr(driver, "args", (0,))[:1] == (1146,):
+    if _is_not_set_up(error, driver):
         return errors.StoreUnavailable(reason="it has not been set up")
     if isinstance(error, sa.exc.TimeoutError):
         return errors.StoreUnavailable(reason="every connection is in use")
@@ -57,7 +60,18 @@ def _driver_error(error: Exception) -> Any:
         inner = below
 
 
+def _is_not_set_up(error: Exception, driver: Any) -> bool:
+    if isinstance(error, oslo.DBNonExistentTable | oslo.DBNonExistentDatabase) or getattr(driver, "sqlstate", None) in _NOT_SET_UP:
+        return True
+    return _mysql_code(driver) == _MYSQL_NO_TABLE
+
+
+def _mysql_code(driver: Any) -> object:
+    """The server's number of the error, where the driver is one of MySQL's."""
+    return driver.args[0] if type(driver).__module__.startswith(("pymysql", "MySQLdb")) and driver.args else None
+
+
 def _is_lost_race(error: Exception, driver: Any) -> bool:
     if isinstance(error, oslo.DBDeadlock) or getattr(driver, "sqlstate", None) in _SQLSTATES:
         return True
-    return type(driver).__module__.startswith(("pymysql", "MySQLdb")) and driver.args[:1] and driver.args[0] in _MYSQL_CODES
+    return _mysql_code(driver) in _MYSQL_LOST

@@ -34,10 +34,15 @@ def _condition(shape: Shape[Any], name: str, target: sa.ColumnElement[Any], want
         return earlier
     if not isinstance(wanted, tuple):
         values = _storable(shape, name, (wanted,))
-        return target == values[0] if values else sa.false()
+        return target == _literal(target, values[0]) if values else sa.false()
     values = _storable(shape, name, tuple(each for each in wanted if each is not None))
     among: Condition = target.in_(values) if values else sa.false()
     return sa.or_(among, target.is_(None)) if None in wanted else among
+
+
+def _literal(target: sa.ColumnElement[Any], value: Any) -> sa.ColumnElement[Any]:
+    """The value as a parameter; SQLAlchemy would write a truth into the statement, and refuses to compare it by order."""
+    return sa.literal(value, target.type)
 
 
 def _storable(shape: Shape[Any], name: str, wanted: tuple[Any, ...]) -> list[Any]:
@@ -73,10 +78,11 @@ def after(shape: Shape[Any], page: Page, last: Any, last_number: int) -> Conditi
     if last is None:
         tie = sa.and_(key.is_(None), further)
         return tie if page.descending else sa.or_(key.is_not(None), tie)
-    tie = sa.and_(key == last, further)
+    value = _literal(key, last)
+    tie = sa.and_(key == value, further)
     if not page.descending:
-        return sa.or_(key > last, tie)
-    lower = sa.or_(key < last, key.is_(None)) if page.sort_key in shape.nullable else key < last
+        return sa.or_(key > value, tie)
+    lower = sa.or_(key < value, key.is_(None)) if page.sort_key in shape.nullable else key < value
     return sa.or_(lower, tie)
 
 

@@ -34,8 +34,8 @@ class SqlStore:
     """A :class:`zun.interfaces.store.Store`, shared by any number of threads. Connects when it is first used.
 
     ``url`` is SQLAlchemy's; ``clock`` tells the time in UTC without a zone. ``durable`` is about SQLite alone: a commit is on the disk
-    when it returns; else it outlives the process, but the last ones not a power cut. ``connections`` to a server are kept open, and up
-    to thrice as many are used. Not to be carried over a fork. Raises ValueError for a URL that cannot be used.
+    when it returns; else it outlives the process, but the last ones not a power cut. Not to be carried over a fork. Raises ValueError for
+    a URL that cannot be used.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class SqlStore:
         url: str,
         clock: Callable[[], datetime],
         *,
+        pool: engine.Pool = engine.Pool(),  # noqa: B008 - it cannot be changed
         durable: bool = True,
-        connections: int = 20,
         sleep: Callable[[float], None] = time.sleep,
         chance: random.Random | None = None,
     ) -> None:
         parsed = engine.parse(url)
-        self._engine = engine.make(parsed, durable=durable, connections=connections)
+        self._engine = engine.make(parsed, pool=pool, durable=durable)
         self._sqlite = parsed.get_backend_name() == "sqlite"
         self._writers = FairLock() if self._sqlite else None
         self._clock = clock
