@@ -1,0 +1,200 @@
+"""The WSGI application: what a request goes through, in order, and the one dispatcher of the table in ``api/routes.py``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import falcon
+import msgspec
+from oslo_config import cfg
+from oslo_middleware.cors import CORS
+from oslo_middleware.healthcheck import Healthcheck
+from oslo_middleware.http_proxy_to_wsgi import HTTPProxyToWSGI
+from oslo_middleware.request_id import RequestId
+
+from zun import errors
+from zun.api import context, failures, microversion, paths, reading
+from zun.api.auth import WSGI
+from zun.api.call import Answer, Call, Parts
+from zun.api.derive import Form, Forms, Loaded
+from zun.api.policy import Policy
+from zun.api.routes import ROUTES, Route, Who
+from zun.conductor.accept import Accept
+from zun.conductor.verbs import Verbs
+from zun.conf.limits import bounds
+from zun.domain.model import MIN_VERSION, Version
+from zun.interfaces.store import Store
+
+HEALTHCHECK = "/healthcheck"
+NO_JSON = "The Accept header of the request excludes application/json."
+
+
+def make_app(
+    *,
+    conf: cfg.ConfigOpts,
+    store: Store,
+    accept: Accept,
+    verbs: Verbs,
+    clock: Callable[[], datetime],
+    authenticate: Callable[[WSGI], WSGI],
+) -> WSGI:
+    """The whole application. ``authenticate`` puts in front of it what answers 401, or says in headers who the caller is."""
+    parts = Parts(
+        store=store,
+        accept=accept,
+        verbs=verbs,
+        policy=Policy(conf),
+        forms=Forms(bounds(conf)),
+        clock=clock,
+        max_limit=conf.api.max_limit,
+        max_body=conf.api.max_request_body_size,
+        service_down_time=conf.compute.service_down_time,
+    )
+    return pipeline(_falcon(parts, ROUTES, conf.api.retry_after), conf, authenticate)
+
+
+def pipeline(app: WSGI, conf: cfg.ConfigOpts, authenticate: Callable[[WSGI], WSGI]) -> WSGI:
+    """What a request passes on its way to the calls, the outermost last."""
+    app = authenticate(app)
+    app = _only_at(HEALTHCHECK, Healthcheck(None, conf), app)
+    app = _no_escape(app, conf.api.retry_after)
+    app = RequestId(app, conf)
+    app = HTTPProxyToWSGI(app, conf) if conf.oslo_middleware.enable_proxy_headers_parsing else app
+    return _for_browsers(CORS(app, conf), app)
+
+
+def _only_at(path: str, special: WSGI, app: WSGI) -> WSGI:
+    def choose(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return (special if environ.get("PATH_INFO") == path else app)(environ, start_response)
+
+    return choose
+
+
+def _for_browsers(cors: WSGI, app: WSGI) -> WSGI:
+    """CORS is for requests with an Origin; oslo's middleware would answer 200 to an OPTIONS without one, where there is nothing."""
+
+    def choose(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return (cors if "HTTP_ORIGIN" in environ else app)(environ, start_response)
+
+    return choose
+
+
+def _no_escape(app: WSGI, retry_after: int) -> WSGI:
+    """Whatever fails outside of the calls is told in the API's own form too."""
+
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        try:
+            return app(environ, start_response)
+        except Exception as error:
+            return failures.of(error, retry_after).send(start_response)
+
+    return guarded
+
+
+# -- the calls ------------------------------------------------------------------------------------
+
+
+def _falcon(parts: Parts, routes: Sequence[Route], retry_after: int) -> WSGI:
+    app: falcon.App[Any, Any] = falcon.App(middleware=[Edge()])
+
+    def fail(request: falcon.Request, response: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+        failure = failures.of(error, retry_after)
+        response.status = failure.status
+        response.data = failure.body
+        response.content_type = falcon.MEDIA_JSON
+        for name, value in failure.headers.items():
+            response.set_header(name, value)
+
+    for kind in (Exception, falcon.HTTPError):
+        app.add_error_handler(kind, fail)
+    for path in dict.fromkeys(route.path for route in routes):
+        app.add_route(path, Resource(parts, [route for route in routes if route.path == path]))
+    return app
+
+
+class Edge:
+    """What holds for every request: the form of its path, its microversion, the form of the answer."""
+
+    def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Before the route is chosen."""
+        request.path = paths.normal(request.path)
+        if request.path == paths.ROOT:
+            request.context.version = MIN_VERSION
+        else:
+            request.context.version = microversion.negotiate(request.get_header(microversion.HEADER))
+            request.context.headers = microversion.headers(request.context.version)
+        if not request.client_accepts_json:
+            raise falcon.HTTPNotAcceptable(description=NO_JSON)
+
+    def process_response(self, request: falcon.Request, response: falcon.Response, resource: object, succeeded: bool) -> None:
+        """After the answer, or the error, is known."""
+        for name, value in getattr(request.context, "headers", {}).items():
+            response.set_header(name, value)
+
+
+class Resource:
+    """The calls of one path. Falcon looks for a method ``on_get`` for GET, and so on."""
+
+    def __init__(self, parts: Parts, routes: Sequence[Route]) -> None:
+        self._allowed = list(dict.fromkeys(route.method for route in routes))
+        for method in self._allowed:
+            rows = [route for route in routes if route.method == method]
+            setattr(self, f"on_{method.lower()}", functools.partial(_dispatch, parts, rows))
+
+    def on_options(self, request: falcon.Request, response: falcon.Response, **params: str) -> None:
+        """Falcon would answer this by itself."""
+        raise falcon.HTTPMethodNotAllowed(self._allowed)
+
+
+def _dispatch(parts: Parts, rows: Sequence[Route], request: falcon.Request, response: falcon.Response, **params: str) -> None:
+    version: Version = request.context.version
+    route = next((row for row in rows if row.since <= version <= row.until), None)
+    if route is None:
+        raise errors.UnsupportedVersion(reason=microversion.WRONG_METHOD.format(version=version))
+    host_url = f"{request.scheme}://{request.netloc}"
+    call = Call(parts, version, context.of(request.env), host_url, params, verb=route.verb)
+    answer = serve(route, call, request)
+    if isinstance(answer, Answer):
+        response.location = answer.location
+        answer = answer.body
+    response.status = route.status
+    if route.status != 204:
+        response.data = msgspec.json.encode(answer)
+        response.content_type = falcon.MEDIA_JSON
+
+
+def serve(route: Route, call: Call, request: falcon.Request) -> Any:
+    """One call, in the order of its checks: token, thing (404), policy (403), state (409), arguments (400).
+
+    Calls without a state check their arguments first. Version gates come after the policy (REST contract, section 5; states, section 2).
+    """
+    if route.who is not Who.ANYBODY and not context.has_project(call.context):
+        raise errors.PolicyNotAuthorized(rule=route.rule)
+    form = call.parts.forms.get(route.options, route.entity, route.purpose, call.version)
+    call.query = reading.query(request)
+    body = {} if route.method == "GET" else reading.body(request, call.parts.max_body)
+    loaded = None if route.verb else _load(route, form, call, body)
+    if route.all_projects and getattr(call.options, "all_projects", False):
+        call.require(route.all_projects)
+    if route.finds is not None:
+        call.row = route.finds(call)
+    if route.rule is not None:
+        call.require(route.rule)
+    if route.verb:
+        call.parts.verbs.check(call.row, route.verb)
+        loaded = _load(route, form, call, body)
+    if loaded is not None:
+        for guard in form.guards(loaded):
+            call.require(f"container:create:{guard}")
+        form.gate(loaded)
+    return route.handler(call)
+
+
+def _load(route: Route, form: Form, call: Call, body: dict[str, Any]) -> Loaded:
+    loaded = form.load(call.query, body, route.strict)
+    call.given, call.values, call.names = loaded.options, loaded.values, loaded.names
+    call.options = route.options(**loaded.options)
+    return loaded

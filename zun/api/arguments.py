@@ -1,0 +1,89 @@
+"""The options of calls that are no field of a stored thing, declared as fields are (REST contract, sections 4, 5, 7)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from zun.domain import kinds
+from zun.domain.model import Field, Version
+
+
+class Nothing(msgspec.Struct, frozen=True, kw_only=True):
+    """No options."""
+
+
+class Paging(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of a list. The last two are leftovers that clients may still send; they have no effect."""
+
+    limit: Annotated[int | None, Field(create=kinds.PAGE_LIMIT)] = None
+    marker: Annotated[str | None, Field(create=kinds.EXACT_TEXT)] = None
+    sort_key: Annotated[str | None, Field(create=kinds.EXACT_TEXT)] = None
+    sort_dir: Annotated[str, Field(create=kinds.SORT_DIRECTION)] = "asc"
+    resource_url: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
+    expand: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
+
+
+class List(Paging, frozen=True, kw_only=True):
+    """A list that may span all projects."""
+
+    all_projects: Annotated[bool, Field(create=kinds.BOOLEAN_LIST)] = False
+
+
+class Show(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing, of any project if asked."""
+
+    all_projects: Annotated[bool, Field(create=kinds.BOOLEAN_LIST)] = False
+
+
+class Create(msgspec.Struct, frozen=True, kw_only=True):
+    """``run`` starts what is made; ``registry`` names where its image is."""
+
+    run: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = False
+    registry: Annotated[str | None, Field(create=kinds.REGISTRY, since=Version(1, 31), below="gate")] = None
+
+
+class Delete(msgspec.Struct, frozen=True, kw_only=True):
+    """Clients send the false ones at every version: only a true one is gated."""
+
+    force: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY, since=Version(1, 7), below="gate-filled")] = False
+    stop: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY, since=Version(1, 12), below="gate-filled")] = False
+    all_projects: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = False
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How many seconds a container is given to end by itself."""
+
+    timeout: Annotated[int | None, Field(create=kinds.TIMEOUT)] = None
+
+
+class Kill(msgspec.Struct, frozen=True, kw_only=True):
+    """Which signal is sent."""
+
+    signal: Annotated[str, Field(create=kinds.SIGNAL)] = "KILL"
+
+
+class Logs(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of a log."""
+
+    stdout: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = True
+    stderr: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = True
+    timestamps: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = False
+    tail: Annotated[int | None, Field(create=kinds.TAIL)] = None
+    since: Annotated[datetime | None, Field(create=kinds.SINCE)] = None
+
+
+class Execute(msgspec.Struct, frozen=True, kw_only=True):
+    """The command, and whether it is run at once or waits for a terminal."""
+
+    command: Annotated[list[str], Field(create=kinds.SHELL_COMMAND, required=True)]
+    run: Annotated[bool, Field(create=kinds.BOOLEAN)] = True
+    interactive: Annotated[bool, Field(create=kinds.BOOLEAN)] = False
+
+
+class Top(msgspec.Struct, frozen=True, kw_only=True):
+    """Arguments of ps."""
+
+    ps_args: Annotated[str | None, Field(create=kinds.PS_ARGS)] = None

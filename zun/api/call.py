@@ -1,0 +1,95 @@
+"""One call of the API, as its handler sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from oslo_context.context import RequestContext
+
+from zun.api import context as contexts
+from zun.api.derive import Forms
+from zun.conductor.accept import Accept
+from zun.conductor.verbs import Verbs
+from zun.domain.action import Caller
+from zun.domain.model import Version
+from zun.interfaces.store import Store
+
+
+class Rules(Protocol):
+    """What handlers ask of the policy; :class:`zun.api.policy.Policy` answers."""
+
+    def is_admin(self, context: RequestContext) -> bool:
+        """Whether the caller is an administrator of the whole cloud."""
+
+    def allows(self, rule: str, context: RequestContext, target: Mapping[str, Any] | None = None) -> bool:
+        """Whether the caller passes the rule."""
+
+    def require(self, rule: str, context: RequestContext, target: Mapping[str, Any] | None = None) -> None:
+        """Raises PolicyNotAuthorized unless the caller passes the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What handlers work with. Sizes in bytes, times in seconds."""
+
+    store: Store
+    accept: Accept
+    verbs: Verbs
+    policy: Rules
+    forms: Forms
+    clock: Callable[[], datetime]
+    max_limit: int
+    max_body: int
+    service_down_time: int
+
+
+@dataclass(slots=True)
+class Call:
+    """What a request asks for. ``options`` and ``values`` are loaded, ``row`` is the thing that the path names, once they are known."""
+
+    parts: Parts
+    version: Version
+    context: RequestContext
+    #: scheme, host and port that the client used
+    host_url: str
+    #: the path's own parameters
+    path: Mapping[str, str]
+    #: the query as it was sent
+    query: Mapping[str, str] = field(default_factory=dict)
+    #: a struct of ``api/arguments.py``
+    options: Any = None
+    #: which of the options were given
+    given: dict[str, Any] = field(default_factory=dict)
+    #: fields of the entity: to make it, to change it, to filter by
+    values: dict[str, Any] = field(default_factory=dict)
+    #: what the request named, in its own names
+    names: frozenset[str] = frozenset()
+    row: Any = None
+    #: the lifecycle's verb, where the call is one
+    verb: str | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """On whose behalf this is."""
+        return contexts.caller(self.context)
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the caller is an administrator of the whole cloud."""
+        return self.parts.policy.is_admin(self.context)
+
+    def require(self, rule: str) -> None:
+        """Raises PolicyNotAuthorized unless the caller passes the rule on the thing that the path names, or on his own project."""
+        target = None if self.row is None else {name: getattr(self.row, name, None) for name in ("project_id", "user_id")}
+        self.parts.policy.require(rule, self.context, target)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with more to it than its body."""
+
+    body: Any
+    location: str | None = None

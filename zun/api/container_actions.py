@@ -1,0 +1,49 @@
+"""What was done to a container, and how each step of it went (REST contract, section 8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zun import errors
+from zun.api.call import Call
+from zun.api.reading import excerpt
+from zun.api.views import Shape, exact_time
+from zun.domain.action import Action, StepEvent
+from zun.domain.model import Json
+from zun.interfaces.store import Page
+
+
+def _start(row: Action, _: Any) -> str | None:
+    return exact_time(row.created_at)
+
+
+SHAPE = Shape(Action, without=("uuid", "created_at", "updated_at"), computed={"start_time": _start}, time=exact_time)
+
+
+def index(call: Call) -> Json:
+    """``GET /containers/{id}/container_actions``: the newest first, no more than a list may hold."""
+    with call.parts.store.read() as tx:
+        rows = tx.find(Action, {"container_uuid": call.row.uuid}, Page(limit=call.parts.max_limit, descending=True))
+    view = SHAPE.view()
+    return {"containerActions": [view(row, None) for row in rows]}
+
+
+def show(call: Call) -> Json:
+    """``GET /containers/{id}/container_actions/{request_id}``. Raises ActionNotFound."""
+    asked = call.path["request_id"]
+    with call.parts.store.read() as tx:
+        rows = tx.find(Action, {"container_uuid": call.row.uuid, "request_id": asked}, Page(limit=1, descending=True))
+    if not rows:
+        raise errors.ActionNotFound(id=excerpt(asked))
+    traceback = call.parts.policy.allows("container:action:events", call.context)
+    return {**SHAPE.view()(rows[0], None), "events": [_event(event, traceback) for event in rows[0].events]}
+
+
+def _event(event: StepEvent, traceback: bool) -> Json:
+    return {
+        "event": event.event,
+        "start_time": exact_time(event.start_time),
+        "finish_time": exact_time(event.finish_time),
+        "result": event.result,
+        "traceback": event.traceback if traceback else None,
+    }

@@ -1,0 +1,26 @@
+"""On whose behalf a request is made, from the headers that the authentication in front of us has set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_context.context import RequestContext
+
+from zun.domain.action import Caller
+
+REQUEST_ID = "openstack.request_id"
+
+
+def of(environ: dict[str, Any]) -> RequestContext:
+    """The request's context; it is also what log lines of this thread are marked with from now on."""
+    return RequestContext.from_environ(environ, request_id=environ.get(REQUEST_ID))
+
+
+def caller(context: RequestContext) -> Caller:
+    """The part of the context that is written down with what is accepted."""
+    return Caller(user_id=context.user_id or "", project_id=context.project_id or "", request_id=context.request_id)
+
+
+def has_project(context: RequestContext) -> bool:
+    """Whether the token is for a project. One that is not owns nothing, and must not pass for the owner of what has no owner."""
+    return bool(context.project_id)

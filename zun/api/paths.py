@@ -1,0 +1,43 @@
+"""The one form of a request's path, and of the addresses that answers point to (REST contract, section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+ROOT = "/"
+V1 = "/v1"
+
+#: what anybody may read without saying who he is
+PUBLIC = frozenset({ROOT, V1})
+
+
+def normal(path: str) -> str:
+    """The path without empty segments, with its version in front: ``//containers//x/`` is ``/v1/containers/x``."""
+    segments = [segment for segment in path.split("/") if segment]
+    if segments in ([], [".json"]):
+        return ROOT
+    if segments == ["v1.json"]:
+        return V1
+    if segments[0] != "v1":
+        segments.insert(0, "v1")
+    return "/" + "/".join(segments)
+
+
+def links(host_url: str, collection: str, uuid: str) -> list[dict[str, str]]:
+    """The two links of a resource's JSON."""
+    return [
+        {"href": f"{host_url}/v1/{collection}/{uuid}", "rel": "self"},
+        {"href": f"{host_url}/{collection}/{uuid}", "rel": "bookmark"},
+    ]
+
+
+def listing(host_url: str, collection: str, parameters: Mapping[str, Any]) -> str:
+    """The address of a part of a list."""
+    return f"{host_url}/v1/{collection}?{urlencode(parameters)}"
+
+
+def is_public(environ: Mapping[str, Any]) -> bool:
+    """Whether the request's path may be read by anybody."""
+    return normal(environ.get("PATH_INFO", "")) in PUBLIC

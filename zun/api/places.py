@@ -1,0 +1,95 @@
+"""Where containers run: hosts, the services on them, availability zones (REST contract, sections 11 to 13). Read only."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from zun import errors
+from zun.api import paging, paths
+from zun.api.call import Call
+from zun.api.reading import excerpt
+from zun.api.views import Shape, exact_time
+from zun.domain import kinds
+from zun.domain.host import DEFAULT_ZONE, Host, Service, is_up
+from zun.domain.model import Json
+from zun.domain.resources import Resources
+from zun.domain.sandbox import Sandbox
+from zun.interfaces.store import Transaction
+
+HOST = Shape(
+    Host,
+    without=("created_at", "updated_at"),
+    computed={
+        "mem_used": lambda row, used: used.memory,
+        "cpu_used": lambda row, used: used.cpu,
+        "disk_used": lambda row, used: used.disk,
+    },
+)
+SERVICE = Shape(
+    Service,
+    without=("uuid",),
+    computed={"id": lambda row, up: row.id, "state": lambda row, up: "up" if up else "down"},
+    time=exact_time,
+)
+
+_HOST = re.compile(kinds.HOST_PATTERN[:-1] + r"\Z")
+
+
+def hosts(call: Call) -> Json:
+    """``GET /hosts``."""
+    page = paging.page(call, HOST.sortable, default="hostname")
+    with call.parts.store.read() as tx:
+        rows = tx.find(Host, {}, page)
+        used = _used(tx)
+    items = [_host(call, row, used.get(row.hostname, Resources())) for row in rows]
+    return {"hosts": items, "next": paging.following(call, "hosts", page, [row.uuid for row in rows])}
+
+
+def host(call: Call) -> Json:
+    """``GET /hosts/{id}``, by uuid or host name. Raises HostNotFound."""
+    asked = call.path["id"]
+    if not (_HOST.match(asked) and len(asked) <= 255):
+        raise errors.HostNotFound(id=excerpt(asked, 255))
+    with call.parts.store.read() as tx:
+        found = tx.find(Host, {"hostname": asked}) or tx.find(Host, {"uuid": asked.lower()})
+        if not found:
+            raise errors.HostNotFound(id=asked)
+        used = _used(tx, host=found[0].hostname)
+    return _host(call, found[0], used.get(found[0].hostname, Resources()))
+
+
+def _host(call: Call, row: Host, used: Resources) -> Json:
+    return {**HOST.view()(row, used), "links": paths.links(call.host_url, "hosts", row.uuid)}
+
+
+def _used(tx: Transaction, **where: Any) -> dict[str, Resources]:
+    """What is taken of each host by its sandboxes."""
+    sums = tx.total(Sandbox, ("cpu", "memory", "disk"), where, by="host")
+    return {
+        name: Resources(cpu=float(each["cpu"] or 0), memory=int(each["memory"] or 0), disk=int(each["disk"] or 0))
+        for name, each in sums.items()
+        if name is not None
+    }
+
+
+def services(call: Call) -> Json:
+    """``GET /services``: all of them, in no parts."""
+    with call.parts.store.read() as tx:
+        rows = tx.find(Service)
+    now, view = call.parts.clock(), SERVICE.view()
+    return {"services": [view(row, is_up(row, now, call.parts.service_down_time)) for row in rows]}
+
+
+def zones(call: Call) -> Json:
+    """``GET /availability_zones``: those that some service is in. They have no uuid: the marker is a zone's name."""
+    page = paging.page(call, ("availability_zone",), default="availability_zone")
+    with call.parts.store.read() as tx:
+        names = sorted({row.availability_zone or DEFAULT_ZONE for row in tx.find(Service)}, reverse=page.descending)
+    if page.marker is not None:
+        if page.marker not in names:
+            raise errors.MarkerNotFound(id=excerpt(page.marker))
+        names = names[names.index(page.marker) + 1 :]
+    names = names[: page.limit]
+    following = paging.following(call, "availability_zones", page, names)
+    return {"availability_zones": [{"availability_zone": name} for name in names], "next": following}

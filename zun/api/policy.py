@@ -1,0 +1,150 @@
+"""Who may do what: the rules of the operations, read from the routes, and the one place that asks them.
+
+Names are those of the policy contract. The defaults are in the manner of reader, member, manager and admin: reading needs a reader,
+changing a member, and who may do more may do less, whether or not the identity service says so by implied roles.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from oslo_config import cfg
+from oslo_context.context import RequestContext
+from oslo_policy import policy
+
+from zun import errors
+from zun.api.routes import ROUTES, Who
+from zun.domain.container import Container
+from zun.domain.model import fields
+
+ADMIN = "context_is_admin"
+
+_PROJECT = "project_id:%(project_id)s"
+
+BASE = (
+    policy.RuleDefault(ADMIN, "role:admin", description="Who is an administrator of the whole cloud."),
+    policy.RuleDefault(
+        "admin_or_owner", f"is_admin:True or {_PROJECT}", description="An administrator, or anybody in the project that owns the thing."
+    ),
+    policy.RuleDefault("admin_api", f"rule:{ADMIN}", description="Only administrators."),
+    policy.RuleDefault("deny_everybody", "!", description="Nobody."),
+    policy.RuleDefault(
+        "project_reader_or_admin",
+        f"rule:{ADMIN} or ((role:reader or role:member or role:manager) and {_PROJECT})",
+        description="Who may look at what the project has.",
+    ),
+    policy.RuleDefault(
+        "project_member_or_admin",
+        f"rule:{ADMIN} or ((role:member or role:manager) and {_PROJECT})",
+        description="Who may change what the project has.",
+    ),
+    policy.RuleDefault(
+        "project_manager_or_admin",
+        f"rule:{ADMIN} or (role:manager and {_PROJECT})",
+        description="Who manages the project. No default needs it yet; it is here for rules of your own.",
+    ),
+)
+
+CHECKS: Mapping[Who, str] = {
+    Who.READER: "rule:project_reader_or_admin",
+    Who.MEMBER: "rule:project_member_or_admin",
+    Who.ADMIN: f"rule:{ADMIN}",
+    Who.NOBODY: "rule:deny_everybody",
+}
+
+#: rules that an operation asks besides its own: name, who, what for, the operation
+EXTRA: tuple[tuple[str, Who, str, str, str], ...] = (
+    ("container:get_all_all_projects", Who.ADMIN, "List the containers of all projects.", "GET", "/v1/containers"),
+    ("container:get_one_all_projects", Who.ADMIN, "Show a container of any project.", "GET", "/v1/containers/{id}"),
+    ("container:delete_all_projects", Who.ADMIN, "Delete a container of any project.", "DELETE", "/v1/containers/{id}"),
+    ("container:delete_force", Who.ADMIN, "Delete a container whatever its state.", "DELETE", "/v1/containers/{id}"),
+    (
+        "container:action:events",
+        Who.ADMIN,
+        "See the tracebacks in the events of an action.",
+        "GET",
+        "/v1/containers/{id}/container_actions/{request_id}",
+    ),
+)
+
+
+def list_rules() -> list[policy.RuleDefault]:
+    """Every rule with its default, for the enforcer and for oslopolicy-sample-generator."""
+    return [
+        *BASE,
+        *_of_routes(),
+        *_of_fields(),
+        *(_documented(name, who, text, [(method, path)]) for name, who, text, method, path in EXTRA),
+    ]
+
+
+def _of_routes() -> Iterable[policy.RuleDefault]:
+    found: dict[str, tuple[Who, str, list[tuple[str, str]]]] = {}
+    for route in ROUTES:
+        if route.rule is not None:
+            found.setdefault(route.rule, (route.who, route.doc, []))[2].append((route.method, route.path))
+    return [_documented(name, who, doc, operations) for name, (who, doc, operations) in found.items()]
+
+
+def _of_fields() -> Iterable[policy.RuleDefault]:
+    for name, declared in fields(Container).items():
+        if declared.field.guard:
+            who = Who.NOBODY if name == "privileged" else Who.ADMIN
+            asked = declared.field.asked or name
+            yield _documented(
+                f"container:create:{declared.field.guard}", who, f"Create a container with '{asked}'.", [("POST", "/v1/containers")]
+            )
+        if declared.field.admin:
+            operations = [("GET", "/v1/containers"), ("GET", "/v1/containers/{id}")]
+            yield _documented(f"container:get_one:{name}", Who.ADMIN, f"See the field '{name}' and filter by it.", operations)
+
+
+def _documented(name: str, who: Who, doc: str, operations: list[tuple[str, str]]) -> policy.RuleDefault:
+    return policy.DocumentedRuleDefault(name, CHECKS[who], doc, [{"method": method, "path": path} for method, path in operations])
+
+
+class Policy:
+    """Asks the rules; a rule that does not exist denies. The policy file is read again when it changes. Safe for several threads."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._enforcer = policy.Enforcer(conf)
+        self._enforcer.register_defaults(list_rules())
+        # Reading a changed file is not safe beside another thread that asks.
+        self._lock = threading.Lock()
+
+    def is_admin(self, context: RequestContext) -> bool:
+        """Whether the caller is an administrator of the whole cloud."""
+        return self._ask(ADMIN, {}, _credentials(context, is_admin=False))
+
+    def allows(self, rule: str, context: RequestContext, target: Mapping[str, Any] | None = None) -> bool:
+        """Whether the caller passes the rule, on ``target``: a thing's project_id and user_id, by default the caller's own."""
+        credentials = _credentials(context, is_admin=self.is_admin(context))
+        return self._ask(rule, dict(target or {"project_id": context.project_id, "user_id": context.user_id}), credentials)
+
+    def require(self, rule: str, context: RequestContext, target: Mapping[str, Any] | None = None) -> None:
+        """Raises PolicyNotAuthorized unless the caller passes the rule."""
+        if not self.allows(rule, context, target):
+            raise errors.PolicyNotAuthorized(rule=rule)
+
+    def _ask(self, rule: str, target: dict[str, Any], credentials: dict[str, Any]) -> bool:
+        try:
+            with self._lock:
+                return bool(self._enforcer.authorize(rule, target, credentials))
+        except policy.PolicyNotRegistered:
+            return False
+
+
+def _credentials(context: RequestContext, *, is_admin: bool) -> dict[str, Any]:
+    return {
+        "user_id": context.user_id,
+        "project_id": context.project_id,
+        "user_domain_id": context.user_domain_id,
+        "project_domain_id": context.project_domain_id,
+        "domain_id": context.domain_id,
+        "system_scope": context.system_scope,
+        "roles": context.roles,
+        "service_roles": context.service_roles,
+        "is_admin": is_admin,
+    }

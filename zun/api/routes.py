@@ -1,0 +1,130 @@
+"""Every call of the API, one row each: this table is what the API is. Dispatcher, policy rules and documents are read from it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from zun.api import container_actions, containers, discovery, places
+from zun.api.arguments import Create, Delete, Ending, Execute, Kill, List, Logs, Nothing, Paging, Show, Top
+from zun.api.call import Call
+from zun.api.derive import Purpose, Strict
+from zun.domain.container import Container
+from zun.domain.model import MAX_VERSION, MIN_VERSION, Entity, Version
+
+
+class Who(enum.Enum):
+    """Who passes a rule unless the operator says otherwise."""
+
+    ANYBODY = "anybody, without a token"
+    READER = "reader"
+    MEMBER = "member"
+    ADMIN = "admin"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One call. The order of its checks is the dispatcher's (``api/app.py``)."""
+
+    method: str
+    path: str
+    handler: Callable[[Call], Any]
+    doc: str
+    #: the policy rule, and who passes it by default
+    rule: str | None
+    who: Who
+    #: status of success
+    status: int = 200
+    #: microversions in which the call exists
+    since: Version = MIN_VERSION
+    until: Version = MAX_VERSION
+    #: the call's own options, the entity whose fields it takes, and where an unknown name is refused
+    options: type[msgspec.Struct] = Nothing
+    entity: type[Entity] | None = None
+    purpose: Purpose | None = None
+    strict: Strict = Strict.NOTHING
+    #: finds the thing that the path names
+    finds: Callable[[Call], Any] | None = None
+    #: the lifecycle's verb; the state is checked before the arguments then
+    verb: str | None = None
+    #: needed besides the rule when all_projects is true
+    all_projects: str | None = None
+
+
+def _public(path: str, handler: Callable[[Call], Any], doc: str) -> Route:
+    return Route(method="GET", path=path, handler=handler, doc=doc, rule=None, who=Who.ANYBODY)
+
+
+def _container(method: str, name: str, path: str, handler: Callable[[Call], Any], who: Who, doc: str, **more: Any) -> Route:
+    """A row of a call on one container."""
+    finds = None if path == "" else containers.find
+    return Route(
+        method=method, path=f"/v1/containers{path}", handler=handler, doc=doc, rule=f"container:{name}", who=who, finds=finds, **more
+    )
+
+
+def _act(verb: str, doc: str, options: type[msgspec.Struct] = Nothing, strict: Strict = Strict.NOTHING) -> Route:
+    """A row of a verb that is accepted now and done later."""
+    return _container(
+        "POST", verb, f"/{{id}}/{verb}", containers.act, Who.MEMBER, doc, status=202, verb=verb, options=options, strict=strict
+    )
+
+
+def _ask(method: str, verb: str, handler: Callable[[Call], Any], who: Who, doc: str, **more: Any) -> Route:
+    """A row of a verb that a host answers while the caller waits."""
+    return _container(method, verb, f"/{{id}}/{verb}", handler, who, doc, verb=verb, **more)
+
+
+def _place(path: str, handler: Callable[[Call], Any], rule: str, who: Who, doc: str, **more: Any) -> Route:
+    """A row of a call on hosts, services or zones."""
+    return Route(method="GET", path=f"/v1/{path}", handler=handler, rule=rule, who=who, doc=doc, **more)
+
+
+#: from microversion 1.4 on
+_HOSTS = Version(1, 4)
+_BOTH = Strict.QUERY | Strict.BODY
+
+# fmt: off
+ROUTES: tuple[Route, ...] = (
+    _public("/", discovery.versions, "Show the versions of the API."),
+    _public("/v1", discovery.resources, "Show the resources of the API."),
+
+    _container("POST", "create", "", containers.create, Who.MEMBER, "Create a container.",
+               status=202, options=Create, entity=Container, purpose=Purpose.CREATE, strict=_BOTH),
+    _container("GET", "get_all", "", containers.index, Who.READER, "List containers.",
+               options=List, entity=Container, purpose=Purpose.FILTER, strict=Strict.QUERY,
+               all_projects="container:get_all_all_projects"),
+    _container("GET", "get_one", "/{id}", containers.show, Who.READER, "Show a container.",
+               options=Show, all_projects="container:get_one_all_projects"),
+    _container("PATCH", "update", "/{id}", containers.update, Who.MEMBER, "Change a container.",
+               entity=Container, purpose=Purpose.UPDATE, strict=Strict.BODY, verb="update"),
+    _container("DELETE", "delete", "/{id}", containers.delete, Who.MEMBER, "Delete a container.",
+               status=204, options=Delete, strict=Strict.QUERY, all_projects="container:delete_all_projects"),
+
+    _act("start", "Start a container."),
+    _act("stop", "Stop a container.", Ending, Strict.QUERY),
+    _act("reboot", "Restart a container.", Ending, Strict.QUERY),
+    _act("pause", "Freeze a container."),
+    _act("unpause", "Thaw a container."),
+    _act("kill", "Send a signal to a container.", Kill, Strict.BODY),
+
+    _ask("GET", "logs", containers.logs, Who.READER, "Read a container's log.", options=Logs, strict=Strict.QUERY),
+    _ask("POST", "execute", containers.execute, Who.MEMBER, "Run a command in a container.", options=Execute, strict=Strict.QUERY),
+    _ask("GET", "top", containers.top, Who.READER, "List a container's processes.", options=Top, strict=Strict.QUERY),
+    _ask("GET", "stats", containers.stats, Who.READER, "Show what a container uses."),
+
+    _container("GET", "actions", "/{id}/container_actions", container_actions.index, Who.READER, "List what was done to a container."),
+    _container("GET", "actions", "/{id}/container_actions/{request_id}", container_actions.show, Who.READER,
+               "Show how something went that was done to a container."),
+
+    _place("services", places.services, "zun-service:get_all", Who.ADMIN, "List the processes of the service."),
+    _place("hosts", places.hosts, "host:get_all", Who.ADMIN, "List compute hosts.", options=Paging, since=_HOSTS),
+    _place("hosts/{id}", places.host, "host:get", Who.ADMIN, "Show a compute host.", since=_HOSTS),
+    _place("availability_zones", places.zones, "availability_zones:get_all", Who.READER, "List availability zones.", options=Paging),
+)
+# fmt: on

@@ -1,0 +1,83 @@
+"""An entity's JSON (REST contract, sections 6, 8, 11, 12), read from its declarations and made ready once for each set of hidden fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from zun.api.derive import is_time
+from zun.domain.model import Entity, Json, fields
+
+#: makes the JSON form of a row, given what the call knows besides the row
+View = Callable[[Any, Any], Json]
+
+
+def blank_time(moment: datetime | None) -> str | None:
+    """``2024-05-01 12:30:00.000001``: the form of times in containers."""
+    return None if moment is None else str(moment)
+
+
+def exact_time(moment: datetime | None) -> str | None:
+    """``2024-05-01T12:30:00.000001``: the form of times in actions and services."""
+    return None if moment is None else moment.isoformat(timespec="microseconds")
+
+
+class Shape:
+    """How rows of an entity are shown.
+
+    ``without`` names shown fields that this resource leaves out. ``computed`` are members that no column holds: functions of the row and
+    of what the call knows besides it.
+    """
+
+    def __init__(
+        self,
+        entity: type[Entity],
+        *,
+        without: Iterable[str] = (),
+        computed: Mapping[str, Callable[[Any, Any], Any]] | None = None,
+        time: Callable[[datetime | None], str | None] = blank_time,
+    ) -> None:
+        declared = fields(entity)
+        self._fields = {name: each for name, each in declared.items() if each.field.shown and name not in set(without)}
+        self._computed = dict(computed or {})
+        self._time = time
+        self._views: dict[frozenset[str], View] = {}
+        #: what is shown only to who passes the rule of the field
+        self.admin = tuple(name for name, each in self._fields.items() if each.field.admin)
+        #: what a list may be sorted by
+        self.sortable = frozenset(name for name, each in self._fields.items() if _is_scalar(each.type)) | {"id"}
+
+    def view(self, hidden: frozenset[str] = frozenset()) -> View:
+        """The function that makes the JSON form without the hidden members."""
+        view = self._views.get(hidden)
+        if view is None:
+            view = self._views.setdefault(hidden, self._compile(hidden))
+        return view
+
+    def _compile(self, hidden: frozenset[str]) -> View:
+        shown = {name: each for name, each in self._fields.items() if name not in hidden}
+        names = tuple(shown)
+        read = attrgetter(*names)
+        forms: list[tuple[str, Callable[[Any], Any]]] = []
+        for name, each in shown.items():
+            if is_time(each):
+                forms.append((name, self._time))
+            elif each.field.show is not None:
+                forms.append((name, each.field.show))
+        computed = tuple(self._computed.items())
+
+        def view(row: Any, knows: Any) -> Json:
+            found = dict(zip(names, read(row), strict=True))
+            for name, form in forms:
+                found[name] = form(found[name])
+            for name, make in computed:
+                found[name] = make(row, knows)
+            return found
+
+        return view
+
+
+def _is_scalar(hint: Any) -> bool:
+    return not any(getattr(part, "__origin__", part) in (list, dict) for part in (hint, *getattr(hint, "__args__", ())))
