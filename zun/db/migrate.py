@@ -74,6 +74,8 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
     if dialect == "mysql":
         connection.execute(sa.select(sa.func.get_lock(f"zun-{_LOCK}", 300)))
     elif dialect == "postgresql":
+        # Who has waited for the lock must then see what was made meanwhile.
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     try:

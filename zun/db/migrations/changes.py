@@ -1,0 +1,23 @@
+"""Changes that need more than one statement on some database. Revisions stand on them, so what they do never changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+
+def add_column(table: str, column: sa.Column[Any], fill: str | None = None) -> None:
+    """Add a column; rows that exist get ``fill`` in it, which a column that may not be null needs.
+
+    ``fill`` is an SQL literal such as ``"0"`` or ``"'{}'"``. It does not stay behind as the column's default: new rows name every value.
+    """
+    if fill is None:
+        op.add_column(table, column)
+        return
+    column.server_default = sa.DefaultClause(sa.text(fill))
+    op.add_column(table, column)
+    # SQLite cannot drop a default: there the table is made anew, and must be told again that it never gives out a number twice.
+    with op.batch_alter_table(table, table_kwargs={"sqlite_autoincrement": True}) as batch:
+        batch.alter_column(column.name, existing_type=column.type, existing_nullable=column.nullable, server_default=None)
