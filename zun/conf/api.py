@@ -16,10 +16,5 @@ OPTS = [
         min=1024,
         help="The largest request body that is read, in bytes; a larger one is answered with 413.",
     ),
-    cfg.BoolOpt(
-        "enable_image_validation",
-        default=False,
-        help="Ask the registry for the image while the create call waits, and answer 400 if there is none.",
-    ),
     cfg.IntOpt("retry_after", default=5, min=1, help="The seconds after which clients are told to try again by a 503."),
 ]

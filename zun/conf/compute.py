@@ -28,13 +28,6 @@ OPTS = [
         min=0,
         help="Seconds that work waits for an engine that does not answer before it fails.",
     ),
-    cfg.FloatOpt(
-        "restart_backoff_min", default=0.1, min=0.0, help="Seconds before a restart policy acts the first time; doubled each time."
-    ),
-    cfg.FloatOpt("restart_backoff_max", default=60.0, min=0.1, help="The most seconds that a restart policy waits before it acts."),
-    cfg.FloatOpt(
-        "restart_backoff_reset", default=10.0, min=0.0, help="Seconds of life after which a restart policy counts its waits from the start."
-    ),
     cfg.IntOpt("log_limit", default=8_388_608, min=1024, help="The most bytes of a container's log that one call answers, the newest."),
     cfg.IntOpt("execute_output_limit", default=1_048_576, min=1024, help="The most bytes of a command's output that execute answers."),
     cfg.IntOpt("reserved_host_memory", default=512, min=0, help="MiB of memory kept for the host itself."),

@@ -10,9 +10,6 @@ GROUP = "DEFAULT"
 OPTS = [
     cfg.FloatOpt("default_cpu", default=1.0, min=0.0, help="Cores of a container that asks for none."),
     cfg.IntOpt("default_memory", default=512, min=0, help="MiB of memory of a container that asks for none."),
-    cfg.IntOpt(
-        "default_disk", default=10, min=0, help="GiB of disk of a container that asks for none, on hosts whose storage driver has quotas."
-    ),
     cfg.FloatOpt("min_cpu", default=0.1, min=0.01, help="The fewest cores that may be asked for."),
     cfg.FloatOpt("max_cpu", default=16.0, min=0.01, help="The most cores that may be asked for."),
     cfg.IntOpt("min_memory", default=4, min=1, help="The least memory that may be asked for, in MiB."),
