@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +20,9 @@ import pytest
 
 from zun import errors
 from zun.drivers.runtime.docker_http import DockerHttp
+
+# Its asserts shall explain themselves, though it is no test module.
+pytest.register_assert_rewrite("zun.conformance.runtime")
 
 _READY_SECONDS = 60.0
 
@@ -117,6 +121,37 @@ def _free_network() -> str:
     """The first three numbers of a network of 254 addresses that no interface of this machine has."""
     taken = subprocess.run(["ip", "-4", "-o", "address"], check=True, capture_output=True, text=True).stdout
     return next(network for network in (f"10.213.{number}" for number in range(1, 255)) if f" {network}." not in taken)
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[str]:
+    """A registry of the session's own; its address, which engines take for a safe one because it is the loopback's."""
+    if shutil.which("docker-registry") is None:
+        absent("docker-registry is not installed")
+    root = Path(tempfile.mkdtemp(prefix="zun-registry-"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    config = f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {root}/images}}}}\nhttp: {{addr: '{address}'}}\n"
+    root.joinpath("config.yml").write_text(config)
+    with root.joinpath("log").open("wb") as log:
+        process = subprocess.Popen(["docker-registry", "serve", str(root / "config.yml")], stdout=log, stderr=log)
+    try:
+        until = time.monotonic() + _READY_SECONDS
+        while not _listens(address):
+            assert process.poll() is None and time.monotonic() < until, root.joinpath("log").read_text()
+            time.sleep(0.05)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.partition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
 
 
 def make_dockerd() -> Dockerd:

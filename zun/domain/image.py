@@ -24,8 +24,7 @@ _WORD = "[a-z0-9]+"
 _COMPONENT = rf"{_WORD}(?:(?:\.|_|__|-+){_WORD})*"
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST = re.compile(r"(?!sha256:|sha384:|sha512:)[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
-_KNOWN_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 _IDENTIFIER = re.compile(r"[a-f0-9]{64}")
 
 
@@ -63,7 +62,7 @@ def parse(text: str) -> Reference:
     if _IDENTIFIER.fullmatch(text):
         raise _invalid(text, "64 hexadecimal digits are an image's id, not its name")
     rest, at, digest = text.partition("@")
-    if at and not (_KNOWN_DIGEST.fullmatch(digest) or _DIGEST.fullmatch(digest)):
+    if at and not _DIGEST.fullmatch(digest):
         raise _invalid(text, "what follows '@' is not a digest such as sha256:<64 hexadecimal digits>")
     domain, rest = _domain(rest)
     if not _DOMAIN.fullmatch(domain):

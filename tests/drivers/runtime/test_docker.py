@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from zun.conformance import runtime as suite
 from zun.drivers.runtime import labels
 from zun.drivers.runtime.docker import DockerRuntime
 from zun.drivers.runtime.docker_http import DockerHttp
-from zun.interfaces.runtime import Runtime, SandboxSpec
+from zun.interfaces.runtime import Bind, Runtime, SandboxSpec
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +29,18 @@ class TestDockerRuntime(suite.RuntimeConformance):
         self.engine = dockerd
 
     @pytest.fixture
-    def connect(self, dockerd: Dockerd) -> Callable[[str], Runtime]:
-        # Without swap, so that a memory limit is one wherever the tests run.
-        return lambda deployment: DockerRuntime(dockerd.socket, deployment, memory_swap=1)
+    def connect(self, dockerd: Dockerd) -> Iterator[Callable[[str], Runtime]]:
+        deployments: set[str] = set()
+
+        def make(deployment: str) -> Runtime:
+            deployments.add(deployment)
+            # Without swap, so that a memory limit is one wherever the tests run.
+            return DockerRuntime(dockerd.socket, deployment, memory_swap=1)
+
+        yield make
+        for deployment in deployments:
+            for group in Path("/sys/fs/cgroup").glob(f"**/zun-{deployment}"):
+                group.rmdir()
 
     @pytest.fixture
     def image(self, image_reference: str) -> str:
@@ -76,7 +85,7 @@ class TestDockerRuntime(suite.RuntimeConformance):
             environment={"WHERE": "/mnt/file"},
             workdir="/tmp",
             healthcheck={"test": "true", "interval": 60, "timeout": 2, "retries": 1},
-            binds=[suite_bind(str(tmp_path), "/mnt")],
+            binds=[Bind(source=str(tmp_path), destination="/mnt", read_only=True)],
         )
         suite.eventually(lambda: bench.log(uuid) == b"content\n/tmp\n")
         made = raw(self.engine, "GET", f"/containers/zun-{uuid}/json")
@@ -87,12 +96,6 @@ class TestDockerRuntime(suite.RuntimeConformance):
     def test_the_pause_image_is_small(self, bench: suite.Bench) -> None:
         bench.sandbox()
         assert raw(self.engine, "GET", "/images/zun%2Fpause:1/json")["Size"] < 1 << 20
-
-
-def suite_bind(source: str, destination: str) -> object:
-    from zun.interfaces.runtime import Bind
-
-    return Bind(source=source, destination=destination, read_only=True)
 
 
 def raw(engine: Dockerd, method: str, path: str, body: object = None) -> dict:
@@ -130,6 +133,36 @@ def test_an_engine_that_goes_away_and_comes_back(own_dockerd: Dockerd) -> None:
     assert runtime.ensure_sandbox(spec).running
     runtime.remove_sandbox(spec.uuid)
     runtime.close()
+
+
+def test_an_image_is_pulled_from_a_registry(dockerd: Dockerd, image_reference: str, registry: str) -> None:
+    reference = f"{registry}/team/web:1"
+    raw(dockerd, "POST", f"/images/{image_reference}/tag?repo={registry}/team/web&tag=1")
+    http = DockerHttp(dockerd.socket, timeout=30)
+    with http.stream("POST", f"/images/{registry}/team/web/push?tag=1", headers={"X-Registry-Auth": "e30="}) as pushed:
+        assert b"error" not in b"".join(pushed.lines())
+    http.close()
+    runtime = DockerRuntime(dockerd.socket, "cloud")
+    held = runtime.image(reference)
+    raw(dockerd, "DELETE", f"/images/{reference}")
+    assert runtime.image(reference) is None
+    told: list[str] = []
+    assert runtime.pull(reference, None, told.append) == held
+    assert any("team/web" in line for line in told)
+    with pytest.raises(errors.ImagePullFailed, match="no-such-tag"):
+        runtime.pull(f"{registry}/team/web:no-such-tag")
+    with pytest.raises(Cancel):
+        runtime.pull(reference, None, give_up)
+    raw(dockerd, "DELETE", f"/images/{reference}")
+    runtime.close()
+
+
+class Cancel(Exception):
+    pass
+
+
+def give_up(line: str) -> None:
+    raise Cancel(line)
 
 
 def test_no_engine_at_all(tmp_path: Path) -> None:

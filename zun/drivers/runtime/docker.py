@@ -14,7 +14,7 @@ import msgspec
 from zun import errors
 from zun.domain import image
 from zun.domain.lifecycle import EngineState
-from zun.drivers.runtime import docker_host, docker_read, docker_spec, labels
+from zun.drivers.runtime import docker_host, docker_read, docker_spec, labels, usage
 from zun.drivers.runtime.cgroup import SandboxGroups
 from zun.drivers.runtime.docker_exec import execute
 from zun.drivers.runtime.docker_http import DockerHttp, Engine
@@ -42,8 +42,6 @@ E = EngineState
 #: The news that change what a container is. Health checks and commands make news of their own, by the second: not these.
 _NEWS = ("start", "die", "pause", "unpause", "destroy", "oom")
 _STOP_SECONDS = 10
-#: between the two readings that a processor load is made of, in seconds
-_STATS_GAP = 0.2
 
 
 def _silent(line: str) -> None:
@@ -71,6 +69,7 @@ class DockerRuntime:
     ) -> None:
         self._http = DockerHttp(socket, timeout)
         self._objects = Objects(self._http, deployment)
+        self._cgroups = cgroups
         self._groups = SandboxGroups(deployment, cgroups, memory_swap)
         self._timeout, self._pull_timeout, self._memory_swap = timeout, pull_timeout, memory_swap
         self._known: tuple[Engine, Capabilities] | None = None
@@ -281,17 +280,13 @@ class DockerRuntime:
         return ProcessList(titles=table["Titles"], processes=table["Processes"] or [])
 
     def stats(self, uuid: str) -> Stats:
-        """What it uses just now; the network counters are its sandbox's, read from the kernel, whoever has plugged it."""
+        """What it uses just now, read from the kernel; the network counters are its sandbox's, whoever has plugged it."""
         inspected = self._lively(uuid, {E.RUNNING, E.PAUSED})
-        path, query = f"/containers/{inspected['Id']}/stats", {"stream": 0, "one-shot": 1}
-        before = yes(self._http.call("GET", path, query=query)).data
-        time.sleep(_STATS_GAP)
-        after = yes(self._http.call("GET", path, query=query)).data
         try:
-            received, sent = docker_read.net_counters(Path(f"/proc/{inspected['State']['Pid']}/net/dev").read_text())
-        except OSError:
-            received = sent = 0  # it has just ended, or the engine's processes are out of our sight
-        return docker_read.stats(before, after, received, sent)
+            return usage.measure(inspected["State"]["Pid"], self._cgroups)
+        except (OSError, KeyError) as error:
+            self._lively(uuid, {E.RUNNING, E.PAUSED})  # it may have ended meanwhile, and that is the better answer
+            raise errors.EngineError(reason=f"its processes are out of sight: {error}") from error
 
     # -- truth and news --------------------------------------------------------------------------
 

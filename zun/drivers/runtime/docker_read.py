@@ -8,7 +8,7 @@ from typing import Any
 
 from zun.domain.lifecycle import EngineState
 from zun.drivers.runtime import labels
-from zun.interfaces.runtime import ContainerState, EngineEvent, EngineImage, HostFacts, SandboxState, Seen, Stats
+from zun.interfaces.runtime import ContainerState, EngineEvent, EngineImage, HostFacts, SandboxState, Seen
 
 Json = Mapping[str, Any]
 
@@ -35,13 +35,7 @@ def moment(text: str | None) -> datetime | None:
     """A time, UTC without a zone, cut to microseconds. Docker's year 1 means never."""
     if not text or text.startswith("0001-01-01"):
         return None
-    whole, _, rest = text.rstrip("Z").partition(".")
-    zone = ""
-    for mark in ("+", "-"):
-        head, found, tail = rest.partition(mark)
-        if found:
-            rest, zone = head, mark + tail
-    at = datetime.fromisoformat(f"{whole}.{rest[:6]:0<6}{zone or '+00:00'}")
+    at = datetime.fromisoformat(text)  # which cuts the nanoseconds itself
     return at.astimezone(UTC).replace(tzinfo=None)
 
 
@@ -143,47 +137,6 @@ def facts(info: Json, disk_total: int, disk_quota: bool) -> HostFacts:
         labels={key: value for key, _, value in pairs},
         runtimes=sorted(info.get("Runtimes") or ()),
     )
-
-
-def stats(before: Json, after: Json, received: int, sent: int) -> Stats:
-    """Two one-shot readings of ``GET /containers/<id>/stats``. Of memory, what the kernel would give back at need is not counted,
-    as Docker's own command line does."""
-    memory = after.get("memory_stats") or {}
-    detail = memory.get("stats") or {}
-    idle = detail.get("total_inactive_file", detail.get("inactive_file", 0))
-    blocks = (after.get("blkio_stats") or {}).get("io_service_bytes_recursive") or ()
-    return Stats(
-        cpu_percent=_cpu_percent(before, after),
-        memory_used=max(0, memory.get("usage", 0) - idle),
-        memory_limit=memory.get("limit", 0),
-        block_read=_total(blocks, "read"),
-        block_written=_total(blocks, "write"),
-        net_received=received,
-        net_sent=sent,
-    )
-
-
-def _cpu_percent(before: Json, after: Json) -> float:
-    first, last = moment(before.get("read")), moment(after.get("read"))
-    if first is None or last is None or last <= first:
-        return 0.0
-    used = after["cpu_stats"]["cpu_usage"]["total_usage"] - before["cpu_stats"]["cpu_usage"]["total_usage"]
-    return float(max(0.0, used / ((last - first).total_seconds() * 1e9) * 100))
-
-
-def _total(entries: Iterable[Json], operation: str) -> int:
-    return sum(entry["value"] for entry in entries if entry["op"].lower() == operation)
-
-
-def net_counters(table: str) -> tuple[int, int]:
-    """Bytes received and sent, from the kernel's ``/proc/<pid>/net/dev``, the loopback left out."""
-    received = sent = 0
-    for line in table.splitlines()[2:]:
-        name, _, counters = line.partition(":")
-        columns = counters.split()
-        if name.strip() != "lo" and len(columns) >= 9:
-            received, sent = received + int(columns[0]), sent + int(columns[8])
-    return received, sent
 
 
 def payloads(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,0 +1,62 @@
+"""Images from registries, by policy."""
+
+from __future__ import annotations
+
+import pytest
+
+from zun import errors
+from zun.drivers.image.registry import RegistryImages
+from zun.drivers.runtime.fake import FakeEngine, FakeRuntime
+from zun.interfaces.runtime import EngineImage
+
+NAME = "docker.io/library/web:latest"
+HELD, NEWER = EngineImage(id="sha256:1"), EngineImage(id="sha256:2")
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def images(engine: FakeEngine) -> RegistryImages:
+    return RegistryImages(FakeRuntime(engine))
+
+
+def ensure(images: RegistryImages, policy: str) -> EngineImage:
+    return images.ensure("web", policy, None, lambda line: None)
+
+
+def test_always_takes_the_registrys(engine: FakeEngine, images: RegistryImages) -> None:
+    engine.images[NAME], engine.registry[NAME] = HELD, NEWER
+    assert ensure(images, "always") == NEWER
+
+
+def test_always_fails_without_the_registry_though_the_host_has_one(engine: FakeEngine, images: RegistryImages) -> None:
+    engine.images[NAME] = HELD
+    with pytest.raises(errors.ImagePullFailed):
+        ensure(images, "always")
+
+
+@pytest.mark.parametrize("policy", ["ifnotpresent", "never"])
+def test_what_the_host_has_is_taken(engine: FakeEngine, images: RegistryImages, policy: str) -> None:
+    engine.images[NAME], engine.registry[NAME] = HELD, NEWER
+    assert ensure(images, policy) == HELD
+
+
+def test_what_the_host_lacks_is_pulled_if_it_may_be(engine: FakeEngine, images: RegistryImages) -> None:
+    engine.registry[NAME] = NEWER
+    with pytest.raises(errors.ImagePullFailed, match="never"):
+        ensure(images, "never")
+    assert ensure(images, "ifnotpresent") == NEWER
+
+
+def test_an_unknown_policy_is_a_fault_of_ours(images: RegistryImages) -> None:
+    with pytest.raises(ValueError, match="sometimes"):
+        ensure(images, "sometimes")
+
+
+def test_a_reference_that_names_nothing_is_refused_before_anything_is_asked(engine: FakeEngine, images: RegistryImages) -> None:
+    with pytest.raises(errors.InvalidImage):
+        images.check("Not An Image")
+    assert not engine.calls
