@@ -185,6 +185,9 @@ UNDER_WAY = frozenset({S.CREATING, S.REBUILDING, S.DELETING, S.DELETED})
 
 _OBSERVABLE = frozenset({S.CREATED, S.RUNNING, S.STOPPED, S.PAUSED, S.RESTARTING, S.DEAD, S.UNKNOWN})
 
+#: Where the end of a verb may show whatever the engine shows: nothing must be left in a status that only work can end.
+_ENDING = _OBSERVABLE | {S.CREATING, S.REBUILDING}
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -198,14 +201,14 @@ class Move:
 
 
 MOVES: tuple[Move, ...] = (
-    Move(N.CREATED, frozenset({S.CREATING, S.REBUILDING, S.UNKNOWN}), S.CREATED),
-    Move(N.RUNNING, _OBSERVABLE | {S.CREATING, S.REBUILDING}, S.RUNNING, new_life_ends_error=True),
-    Move(N.PAUSED, _OBSERVABLE, S.PAUSED, new_life_ends_error=True),
-    Move(N.RESTARTING, _OBSERVABLE, S.RESTARTING),
-    Move(N.EXITED, _OBSERVABLE | {S.CREATING, S.REBUILDING}, S.STOPPED, new_life_ends_error=True),
-    Move(N.DEAD, _OBSERVABLE, S.DEAD),
-    Move(N.MISSING, _OBSERVABLE, S.ERROR),
-    Move(N.UNKNOWN, _OBSERVABLE, S.UNKNOWN),
+    Move(N.CREATED, frozenset({S.CREATING, S.REBUILDING, S.RESTARTING, S.UNKNOWN}), S.CREATED),
+    Move(N.RUNNING, _ENDING, S.RUNNING, new_life_ends_error=True),
+    Move(N.PAUSED, _ENDING, S.PAUSED, new_life_ends_error=True),
+    Move(N.RESTARTING, _ENDING, S.RESTARTING),
+    Move(N.EXITED, _ENDING, S.STOPPED, new_life_ends_error=True),
+    Move(N.DEAD, _ENDING, S.DEAD),
+    Move(N.MISSING, _ENDING, S.ERROR),
+    Move(N.UNKNOWN, _ENDING, S.UNKNOWN),
     Move(N.HOST_LOST, _OBSERVABLE, S.UNKNOWN),
 )
 
@@ -302,7 +305,9 @@ def advance(life: Life, event: Event) -> Life:
             return _with(life, task_state=VERBS[verb].task)
         case Done(verb, observed):
             ended = _with(life, task_state=None)
-            return _seen(ended, observed, of=VERBS[verb]) if observed else ended
+            if observed is not None:
+                return _seen(ended, observed, of=VERBS[verb])
+            return _unseen(ended, VERBS[verb], "The container engine did not say how it ended.")
         case Failed(verb, reason, observed):
             return _failed(life, VERBS[verb], reason, observed)
         case Observed(observation):
@@ -329,7 +334,7 @@ def _failed(life: Life, verb: Verb, reason: str, observed: Observation | None) -
     ended = _with(life, task_state=None)
     if life.status is S.DELETING and verb.desired is not D.DELETED:
         return ended
-    kept = verb.keeps and observed is not None and observed.state is not E.MISSING
+    kept = verb.keeps and observed is not None and observed.state is not E.MISSING and observed.engine_id == life.engine_id
     if verb.failed is not None and not kept:
         facts = _facts(ended, observed) if observed and observed.incarnation >= life.incarnation else {}
         return _with(ended, **facts, status=verb.failed, status_reason=reason)
@@ -337,10 +342,15 @@ def _failed(life: Life, verb: Verb, reason: str, observed: Observation | None) -
     # reboot that failed may have left it stopped.
     if observed is not None:
         seen = _seen(ended, observed, of=verb)
+        if verb.desired is D.PAUSED and seen.status is S.RUNNING:
+            seen = _with(seen, desired=D.RUNNING)
         return _with(seen, status_reason=reason) if kept else seen
-    if life.status is verb.at_once:
-        return _with(ended, status=S.UNKNOWN, status_reason=reason)
-    return ended
+    return _unseen(ended, verb, reason)
+
+
+def _unseen(life: Life, verb: Verb, reason: str) -> Life:
+    """The end of work of which nobody saw what it left: a status that only this work could end becomes Unknown, until somebody looks."""
+    return _with(life, status=S.UNKNOWN, status_reason=reason) if life.status is verb.at_once else life
 
 
 def _seen(life: Life, observation: Observation, of: Verb | None = None) -> Life:
