@@ -128,6 +128,10 @@ class HostNotUp(Conflict):
     text = "Host {host} is not up, so it cannot {verb} container {id} now."
 
 
+class Superseded(Conflict):
+    text = "Another agent has begun a life as host {host}."
+
+
 class NotRunning(Conflict):
     """The engine refuses a verb because of the state that the container is in just now."""
 

@@ -27,6 +27,8 @@ class Entry:
     restart_count: int
     #: short lives in a row, for the back-off of its restarts
     quick_deaths: int = 0
+    #: when the life began whose end was last counted as a short one or not
+    counted: datetime | None = None
     #: a restart by its policy is waiting
     restarting: bool = False
     #: what was last told to the conductors
@@ -67,6 +69,12 @@ class Book:
                 sandbox = entry.container.sandbox_uuid
                 if not any(other.container.sandbox_uuid == sandbox for other in self._entries.values()):
                     self._sandboxes.pop(sandbox, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+            self._sandboxes.clear()
 
     def entry(self, container_uuid: str) -> Entry | None:
         """The container's entry, or None."""

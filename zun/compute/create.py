@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from zun import errors
 from zun.compute.job import Job
-from zun.domain.lifecycle import Desired
-from zun.interfaces.runtime import ContainerSpec, SandboxSpec
+from zun.domain.lifecycle import Desired, EngineState
+from zun.interfaces.runtime import ContainerSpec, ContainerState, SandboxSpec
 from zun.saga import Step
 
 
@@ -23,7 +23,8 @@ def pull_image(job: Job) -> None:
     """Have the image in the engine. A container that is made already needs none."""
     container = job.container
     made = job.runtime.inspect(container.uuid)
-    if made is not None and made.revision >= container.revision:
+    # Only a rebuild makes a newer object beside the one that is there.
+    if made is not None and (made.revision >= container.revision or job.work.action.action != "rebuild") and not _orphaned(job, made):
         held = job.runtime.image(container.image) if job.work.action.action == "create" else None
         job.ports = held.ports if held else None
         return
@@ -37,6 +38,14 @@ def pull_image(job: Job) -> None:
     image = driver.ensure(container.image, container.image_pull_policy or job.plugs.pull_policy, None, progress)
     job.image_id = image.id
     job.ports = image.ports
+
+
+def _orphaned(job: Job, made: ContainerState) -> bool:
+    """Whether the object waits for its first start in a sandbox that is no more: then it is made anew, and nothing is lost with it."""
+    if made.state is not EngineState.CREATED:
+        return False
+    state = job.runtime.sandbox(job.sandbox.uuid)
+    return state is None or (job.sandbox.engine_id is not None and state.engine_id != job.sandbox.engine_id)
 
 
 def ensure_sandbox(job: Job) -> None:
@@ -108,6 +117,15 @@ def remove_container(job: Job) -> None:
     job.runtime.remove(job.container.uuid)
 
 
+def remove_newer(job: Job) -> None:
+    """Remove what a rebuild has made, where the object that it was to follow is still there."""
+    container = job.container
+    made = [seen.revision for seen in job.runtime.scan() if seen.container_uuid == container.uuid]
+    older = [revision for revision in made if revision < container.revision]
+    if older:
+        job.runtime.remove(container.uuid, keep_revision=max(older))
+
+
 def start_wanted(job: Job) -> None:
     """Start the container, if that is what its user wants."""
     if job.container.desired is Desired.RUNNING:
@@ -131,3 +149,6 @@ CREATE = (
 
 #: The same, for a container that exists as far as anybody knows: what is there is used, what is missing is made, nothing is undone.
 ENSURE = tuple(Step(step.name, step.do) for step in CREATE[:-1])
+
+#: The same, making the next object of a container beside the one that is there; that one stays if it cannot be done.
+RENEW = tuple(Step(step.name, step.do, remove_newer if step.do is create_container else None) for step in CREATE[:-1])

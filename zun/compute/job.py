@@ -43,6 +43,8 @@ class Job:
     container: Container
     sandbox: Sandbox
     cancelled: Callable[[], None] = lambda: None
+    #: these steps may have been done before: by an earlier life, or by a call whose answer was lost
+    again: bool = False
     binds: list[Bind] = field(default_factory=list)
     image_id: str | None = None
     ports: list[int] | None = None
@@ -105,12 +107,12 @@ def run(
     return None, [], record
 
 
-def outcome(job: Job, book: Book, reason: str | None, leftovers: list[str], record: saga.Record) -> Outcome:
-    """The report of a job that has ended."""
+def outcome(job: Job, book: Book, reason: str | None, leftovers: list[str], record: saga.Record, *, patient: bool) -> Outcome:
+    """The report of a job that has ended. Raises EngineUnavailable while ``patient`` with an engine that does not show how it ended."""
     return Outcome(
         action_uuid=job.work.action.uuid,
         reason=reason,
-        observations=_look(job, book),
+        observations=_look(job, book, patient),
         sandbox=job.facts() if reason is None else None,
         ports={job.container.uuid: job.ports} if job.ports is not None else {},
         events=[
@@ -127,13 +129,31 @@ def outcome(job: Job, book: Book, reason: str | None, leftovers: list[str], reco
     )
 
 
-def _look(job: Job, book: Book) -> list[Observation]:
-    """What the engine shows of the container now; nothing if it does not answer."""
+def _look(job: Job, book: Book, patient: bool) -> list[Observation]:
+    """What the engine shows of the container now; nothing if it does not answer, or EngineUnavailable while ``patient``."""
     entry = book.entry(job.container.uuid)
     if entry is None:
         return []
+    # What the conductor will not hear from here is told by the next look.
+    entry.told = None
+    if job.work.action.state is ActionState.UNDOING:
+        return []
     try:
         entry.told = observe(entry, job.runtime.inspect(job.container.uuid))
-    except errors.ZunError:
+    except errors.EngineUnavailable:
+        if patient:
+            raise
+        return []
+    except Exception:
+        LOG.exception("container %s could not be looked at", job.container.uuid)
         return []
     return [entry.told]
+
+
+def press_on(job: Job, steps: Sequence[Step[Job]]) -> None:
+    """Do every step, whatever becomes of the others."""
+    for step in steps:
+        try:
+            step.do(job)
+        except Exception as error:
+            LOG.warning("step %s of a forced %s failed: %s", step.name, job.work.action.action, error)

@@ -24,6 +24,10 @@ from zun.pulse import Pulse
 
 LOG = logging.getLogger(__name__)
 
+#: Seconds before an engine that hung up is listened to again, and before a life that could not begin tries again.
+LISTEN_AGAIN = 0.5
+GREET_AGAIN = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -53,7 +57,10 @@ class AgentLoop:
         clock: Callable[[], datetime],
         pace: Pace,
         fault: saga.FaultPoint = saga.no_fault,
+        lanes: Lanes | None = None,
+        pulse: Callable[..., Pulse] = Pulse,
     ) -> None:
+        """``lanes`` and ``pulse`` are where its threads come from: a test that wants none passes its own."""
         self._host = host
         self._conductor = conductor
         self._plugs = plugs
@@ -66,10 +73,11 @@ class AgentLoop:
         self._in_hand: set[str] = set()
         self._cancelled: set[str] = set()
         self._greeted = False
+        self._retired = False
         self._book = Book()
         # Looking at containers never waits for a thread that a slow action holds.
-        self._lanes = Lanes(pace.parallel + 8)
-        self._outbox = Outbox(conductor, host, self._epoch, delivered=self._delivered)
+        self._lanes = lanes or Lanes(pace.parallel + 8)
+        self._outbox = Outbox(conductor, host, self._epoch, delivered=self._delivered, pulse=pulse)
         self._watch = Watch(
             plugs.runtime,
             conductor,
@@ -78,12 +86,12 @@ class AgentLoop:
             lanes=self._lanes,
             outbox=self._outbox,
             network=plugs.network,
-            clock=clock,
         )
-        self._claims = Pulse("agent-claims", self._claim, every=pace.poll)
-        self._beats = Pulse("agent-heartbeat", self._beat, every=pace.heartbeat, first_after=pace.heartbeat)
-        self._scans = Pulse("agent-scan", self._watch.scan, every=pace.scan)
-        self._ears = threading.Thread(target=self._watch.listen, name="agent-events", daemon=True)
+        self._claims = pulse("agent-claims", self._claim, every=pace.poll)
+        self._beats = pulse("agent-heartbeat", self._beat, every=pace.heartbeat, first_after=pace.heartbeat)
+        # The first look at everything is the one with which the listening begins.
+        self._scans = pulse("agent-scan", self._watch.scan, every=pace.scan, first_after=pace.scan)
+        self._ears = pulse("agent-events", self._watch.listen, every=LISTEN_AGAIN)
 
     def start(self) -> None:
         """Begin this life. An engine or a conductor that does not answer yet is waited for."""
@@ -93,14 +101,12 @@ class AgentLoop:
 
     def stop(self) -> None:
         """End this life. What is under way is finished or left to the next life; no container is touched."""
-        self._watch.stop()
         for pulse in (self._claims, self._beats, self._scans):
             pulse.stop()
         self._lanes.close()
         self._outbox.stop()
         self._plugs.runtime.close()
-        if self._ears.is_alive():
-            self._ears.join(5.0)
+        self._ears.stop()
 
     def poke(self) -> None:
         """There may be work."""
@@ -119,12 +125,18 @@ class AgentLoop:
 
     def _beat(self) -> None:
         """Tell that the host lives; an engine that does not answer makes the host silent, which is what it is."""
+        if self._retired:
+            return
         try:
-            self._conductor.heartbeat(self._host, self._epoch, self._report())
+            self._watch.look_again(self._conductor.heartbeat(self._host, self._epoch, self._report()))
         except errors.ServiceUnavailable as error:
             LOG.warning("no heartbeat: %s", error)
+        except errors.Superseded as error:
+            self._retire(error)
 
     def _claim(self) -> None:
+        if self._retired:
+            return
         try:
             if not self._greeted:
                 self._greet()
@@ -134,7 +146,15 @@ class AgentLoop:
             LOG.warning("no work can be claimed: %s", error)
             # A life that has not begun tries again sooner than one that only looks for work.
             if not self._greeted:
-                threading.Timer(1.0, self._claims.poke).start()
+                self._lanes.put("greeting", self._claims.poke, after=GREET_AGAIN)
+        except errors.Superseded as error:
+            self._retire(error)
+
+    def _retire(self, why: errors.Superseded) -> None:
+        """Another agent with this host's name has begun a life: what is in hand is ended, and nothing more is begun or restarted."""
+        LOG.error("this agent does nothing more: %s", why)
+        self._retired = True
+        self._book.clear()
 
     def _claim_some(self) -> bool:
         with self._lock:
@@ -142,7 +162,7 @@ class AgentLoop:
         room = self._pace.parallel - len(in_hand)
         claimed = self._conductor.claim(self._host, self._epoch, in_hand, max(0, room))
         with self._lock:
-            self._cancelled.update(claimed.cancelled)
+            self._cancelled.update(self._in_hand.intersection(claimed.cancelled))
             self._in_hand.update(work.action.uuid for work in claimed.work)
         for work in claimed.work:
             self._book.take(work.charge)
@@ -151,7 +171,18 @@ class AgentLoop:
 
     # -- work ------------------------------------------------------------------------------------
 
-    def _do(self, work: Work, since: datetime) -> None:
+    def _do(self, work: Work, since: datetime, again: bool = False) -> None:
+        """Carry an action through, in its sandbox's lane. Whatever happens, it ends: with an outcome, or by being tried again."""
+        try:
+            self._carry(work, since, again)
+        except saga.SagaInterrupted as pause:
+            LOG.warning("%s of %s waits: %s", work.action.action, work.action.container_uuid, pause)
+            self._lanes.put(work.action.sandbox_uuid, partial(self._do, work, since, True), after=self._pace.engine_again)
+        except Exception:
+            LOG.exception("%s of %s failed", work.action.action, work.action.container_uuid)
+            self._outbox.put(Outcome(action_uuid=work.action.uuid, reason=f"A fault of the service in {work.action.action}; see its log."))
+
+    def _carry(self, work: Work, since: datetime, again: bool) -> None:
         container = next((one for one in work.charge.containers if one.uuid == work.action.container_uuid), None)
         steps = SAGAS.get(work.action.action)
         if container is None or steps is None:
@@ -162,24 +193,43 @@ class AgentLoop:
             entry.restarting = False
             if work.action.action in ("start", "reboot"):
                 entry.restart_count, entry.quick_deaths = 0, 0
-        job = Job(work, self._plugs, container, work.charge.sandbox, cancelled=partial(self._check_cancelled, work.action.uuid))
-        patient = (self._clock() - since).total_seconds() < self._pace.engine_wait
-        try:
-            reason, leftovers, record = jobs.run(job, steps, clock=self._clock, fault=self._fault, patient=patient)
-        except saga.SagaInterrupted as pause:
-            LOG.warning("%s of %s waits: %s", work.action.action, container.uuid, pause)
-            self._lanes.put(work.action.sandbox_uuid, partial(self._do, work, since), after=self._pace.engine_again)
-            return
-        if work.action.action == "delete" and (reason is None or work.action.arguments.get("force")):
+        job = Job(
+            work,
+            self._plugs,
+            container,
+            work.charge.sandbox,
+            cancelled=partial(self._check_cancelled, work.action.uuid),
+            again=again or work.action.attempts > 1,
+        )
+        reason, leftovers, record = jobs.run(job, steps, clock=self._clock, fault=self._fault, patient=self._patient(since))
+        if work.action.action == "delete" and reason is not None and work.action.arguments.get("force"):
             # A forced deletion forgets the container whatever the engine says; what is left there is nobody's, and the scan removes it.
+            jobs.press_on(job, steps)
+            reason = None
+        if work.action.action == "delete" and reason is None:
             self._book.drop(container.uuid)
             self._outbox.put(Outcome(action_uuid=work.action.uuid))
             return
-        outcome = jobs.outcome(job, self._book, reason, leftovers, record)
-        undone = reason is not None or work.action.state is ActionState.UNDOING
-        if work.action.action == "create" and undone and not leftovers:
-            self._book.drop(container.uuid)
+        self._show(job, since, reason, leftovers, record)
+
+    def _show(self, job: Job, since: datetime, reason: str | None, leftovers: list[str], record: saga.Record) -> None:
+        """Report how a job ended, with what the engine shows then; an engine that does not answer is asked again."""
+        action = job.work.action
+        try:
+            outcome = jobs.outcome(job, self._book, reason, leftovers, record, patient=self._patient(since))
+        except errors.EngineUnavailable as error:
+            LOG.warning("the end of %s of %s waits: %s", action.action, job.container.uuid, error)
+            again = partial(self._show, job, since, reason, leftovers, record)
+            self._lanes.put(action.sandbox_uuid, again, after=self._pace.engine_again)
+            return
+        if action.action == "create" and (reason is not None or action.state is ActionState.UNDOING):
+            # It is gone, or being undone: nobody wants to hear of it, nor have it restarted.
+            self._book.drop(job.container.uuid)
         self._outbox.put(outcome)
+        self._watch.after_work(job.container.uuid)
+
+    def _patient(self, since: datetime) -> bool:
+        return (self._clock() - since).total_seconds() < self._pace.engine_wait
 
     def _delivered(self, action_uuid: str) -> None:
         """The conductor has heard of its end: the action is out of our hands, and there is room for another."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
+
+from msgspec.structs import replace
 
 from zun import errors
 from zun.compute import book
@@ -20,9 +21,6 @@ from zun.interfaces.rpc import Conductor, SandboxFacts
 from zun.interfaces.runtime import EngineEvent, Runtime, SandboxSpec, Seen
 
 LOG = logging.getLogger(__name__)
-
-#: Seconds before an engine that hung up is listened to again.
-LISTEN_AGAIN = 0.5
 
 
 class Watch:
@@ -38,7 +36,6 @@ class Watch:
         lanes: Lanes,
         outbox: Outbox,
         network: Network,
-        clock: Callable[[], datetime],
     ) -> None:
         self._runtime = runtime
         self._conductor = conductor
@@ -47,27 +44,22 @@ class Watch:
         self._lanes = lanes
         self._outbox = outbox
         self._network = network
-        self._clock = clock
-        self._stopping = threading.Event()
 
     # -- news: the event stream ------------------------------------------------------------------
 
     def listen(self) -> None:
-        """Follow the engine's events until :meth:`stop`; after every break look at everything once, for what was missed."""
-        since = self._clock()
-        while not self._stopping.is_set():
-            try:
-                for event in self._runtime.events(since):
-                    since = event.at
-                    self._heard(event)
-            except errors.ZunError as error:
-                LOG.warning("the engine's events broke off: %s", error)
-            if not self._stopping.wait(LISTEN_AGAIN):
-                self.scan()
+        """Follow the engine's events until they break off, or the runtime is closed.
 
-    def stop(self) -> None:
-        """End :meth:`listen`; its stream is ended by closing the runtime."""
-        self._stopping.set()
+        The scan comes when they have begun to flow: what happened before is seen by it, and what happens after is heard. Where it cannot
+        be done, both are tried again.
+        """
+        try:
+            stream = self._runtime.events()
+            self._scan()
+            for event in stream:
+                self._heard(event)
+        except errors.ZunError as error:
+            LOG.warning("the engine's events broke off: %s", error)
 
     def _heard(self, event: EngineEvent) -> None:
         entries = self._book.entries(event.sandbox_uuid)
@@ -133,6 +125,32 @@ class Watch:
             entry.told = observation
             self._outbox.put(observation)
 
+    def look_again(self, containers: Iterable[str]) -> None:
+        """Tell of these containers even what was told before: a conductor has asked."""
+        for uuid in containers:
+            entry = self._book.entry(uuid)
+            if entry is not None:
+                self._lanes.put(entry.container.sandbox_uuid, partial(self._look_anew, uuid))
+
+    def _look_anew(self, container_uuid: str) -> None:
+        entry = self._book.entry(container_uuid)
+        if entry is not None:
+            entry.told = None
+            self.look(container_uuid)
+
+    def after_work(self, container_uuid: str) -> None:
+        """What follows at once (in the sandbox's lane) from what work has left behind: its restart, or a closer look."""
+        entry = self._book.entry(container_uuid)
+        if entry is None:
+            return
+        told = entry.told
+        if told is None:
+            self.look(container_uuid)
+        elif told.state is EngineState.EXITED and not entry.restarting:
+            self._ended(entry, told.exit_code, told.started_at, told.finished_at)
+            if entry.restarting:
+                self._tell(entry, replace(told, state=EngineState.RESTARTING))
+
     # -- restarts --------------------------------------------------------------------------------
 
     def _ended(self, entry: Entry, exit_code: int | None, started: datetime | None, finished: datetime | None) -> None:
@@ -140,7 +158,10 @@ class Watch:
         if not restart.wanted(container.restart_policy, entry.desired, exit_code, entry.restart_count):
             return
         lived = (finished - started).total_seconds() if started and finished else 0.0
-        entry.quick_deaths = 0 if lived >= restart.LIFE_THAT_COUNTS else entry.quick_deaths + 1
+        # The length of a life counts once: a start that fails after a long life is followed by ever longer waits, too.
+        long = lived >= restart.LIFE_THAT_COUNTS and started != entry.counted
+        entry.quick_deaths = 0 if long else entry.quick_deaths + 1
+        entry.counted = started
         entry.restarting = True
         wait = restart.wait(max(0, entry.quick_deaths - 1))
         LOG.info("container %s ended with %s; its policy restarts it in %.1f s", container.uuid, exit_code, wait)

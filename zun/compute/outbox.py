@@ -23,15 +23,17 @@ AGAIN = 1.0
 class Outbox:
     """Delivers outcomes and observations in order; of one container only the newest observation is kept."""
 
-    def __init__(self, conductor: Conductor, host: str, epoch: str, *, delivered: Callable[[str], None]) -> None:
-        """``delivered`` is called with the uuid of every action whose outcome a conductor has heard."""
+    def __init__(
+        self, conductor: Conductor, host: str, epoch: str, *, delivered: Callable[[str], None], pulse: Callable[..., Pulse] = Pulse
+    ) -> None:
+        """``delivered`` is called with the uuid of every action whose outcome a conductor has heard; ``pulse`` makes the thread."""
         self._conductor = conductor
         self._host = host
         self._epoch = epoch
         self._delivered = delivered
         self._lock = threading.Lock()
         self._items: OrderedDict[str, Item] = OrderedDict()
-        self._pulse = Pulse("outbox", self._deliver, every=AGAIN, first_after=AGAIN)
+        self._pulse = pulse("outbox", self._deliver, every=AGAIN, first_after=AGAIN)
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -57,11 +59,11 @@ class Outbox:
                 key, item = next(iter(self._items.items()))
             try:
                 self._send(item)
-            except errors.ZunError as error:
-                if error.retryable:
+            except Exception as error:
+                if isinstance(error, errors.ZunError) and error.retryable:
                     LOG.warning("no conductor hears: %s", error)
                     return
-                # The next claim hands the action out again, the next scan sees the same.
+                # The next claim hands the action out again. What can never be told must not keep the rest waiting.
                 LOG.exception("the conductor refuses %s", key)
             with self._lock:
                 # It may have been replaced by something newer while it was being sent: that one stays.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from zun import errors
 from zun.compute import create
-from zun.compute.create import CREATE, ENSURE
+from zun.compute.create import CREATE, ENSURE, RENEW
 from zun.compute.job import Job
 from zun.domain.lifecycle import Desired
 from zun.saga import Step
@@ -40,8 +40,12 @@ def stop_present(job: Job) -> None:
 
 
 def kill_container(job: Job) -> None:
-    """Send the signal."""
-    job.runtime.kill(job.container.uuid, job.work.action.arguments.get("signal") or "KILL")
+    """Send the signal. Where it may have been sent before, a container that has ended is as good."""
+    try:
+        job.runtime.kill(job.container.uuid, job.work.action.arguments.get("signal") or "KILL")
+    except errors.NotRunning:
+        if not job.again:
+            raise
 
 
 def pause_container(job: Job) -> None:
@@ -70,7 +74,7 @@ SAGAS: Mapping[str, Sequence[Step[Job]]] = {
     "kill": (Step("kill_container", kill_container),),
     "pause": (Step("pause_container", pause_container),),
     "unpause": (Step("unpause_container", unpause_container),),
-    "rebuild": (*ENSURE, Step("swap_containers", swap)),
+    "rebuild": (*RENEW, Step("swap_containers", swap)),
     "delete": (
         Step("stop_container", stop_first),
         Step("remove_container", create.remove_container),

@@ -82,13 +82,16 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conductor(Protocol):
-    """What a host may ask of the conductors. ``epoch`` names one life of the host's agent."""
+    """What a host may ask of the conductors. ``epoch`` names one life of the host's agent.
+
+    All but hello and unknown raise Superseded, or do nothing, for a life that another one has followed.
+    """
 
     def hello(self, host: str, epoch: str, report: HostReport) -> list[Charge]:
         """The agent has begun a life. What an earlier life had in hand is handed out again. Answers all that the host is in charge of."""
 
-    def heartbeat(self, host: str, epoch: str, report: HostReport) -> None:
-        """The agent lives and its engine answers."""
+    def heartbeat(self, host: str, epoch: str, report: HostReport) -> list[str]:
+        """The agent lives and its engine answers. Answers the containers of which nothing is known, to be told of again."""
 
     def claim(self, host: str, epoch: str, in_hand: list[str], limit: int) -> Claimed:
         """Take up to ``limit`` actions in hand, never two of one sandbox. ``in_hand`` names those that the agent has already."""
