@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from zun import errors
 from zun.conductor import journal
 from zun.conductor.journal import Clock
@@ -26,6 +28,9 @@ from zun.interfaces.images import Images
 from zun.interfaces.network import Network
 from zun.interfaces.store import Store, Transaction
 from zun.interfaces.volumes import Volumes
+
+#: Names that are tried for a container that was given none, before it is named after its uuid.
+NAMES_TRIED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class Accept:
         Raises NotOffered, InvalidImage, InvalidValue, HostNotFound, NameInUse, OverQuota; nothing is written then.
         """
         asked = {name: value for name, value in asked.items() if value is not None}
+        named = "name" in asked
         asked.setdefault("name", random_name(self._chance))
         asked.setdefault("cpu", self._defaults.cpu)
         asked.setdefault("memory", self._defaults.memory)
@@ -89,10 +95,9 @@ class Accept:
             raise errors.NotOffered(field="registry", why="this deployment keeps no private registries yet.")
         sandbox, container = self._build(caller, asked)
         self._refuse(sandbox, container)
-        arguments = {"run": run}
-        container = self._store.settle(lambda tx: self._write(tx, caller, sandbox, container, arguments))
-        self._poke()
-        return container
+        accepted = self._store.settle(lambda tx: self._write(tx, caller, sandbox, container, run, named))
+        journal.nudge(lambda _: self._poke(), None)
+        return accepted
 
     def _build(self, caller: Caller, asked: dict[str, Any]) -> tuple[Sandbox, Container]:
         owner: dict[str, Any] = {"project_id": caller.project_id, "user_id": caller.user_id}
@@ -111,16 +116,16 @@ class Accept:
         self._network.refuse(sandbox)
         self._volumes.refuse(container)
 
-    def _write(self, tx: Transaction, caller: Caller, sandbox: Sandbox, container: Container, arguments: dict[str, Any]) -> Container:
+    def _write(self, tx: Transaction, caller: Caller, sandbox: Sandbox, container: Container, run: bool, named: bool) -> Container:
         tx.lock(f"project:{caller.project_id}")
         self._check_hosts(tx, container)
-        self._check_name(tx, container)
+        container = self._named(tx, container, named)
         asked = Quota(containers=1, cpu=container.cpu, memory=container.memory, disk=container.disk)
         quota.check(self._defaults.quota, usage(tx, caller.project_id), asked)
         tx.add(sandbox)
         added = tx.add(container)
-        desired = Desired.RUNNING if arguments["run"] else Desired.CREATED
-        return journal.accept(tx, caller, added, "create", arguments, self._clock(), desired=desired)
+        desired = Desired.RUNNING if run else Desired.CREATED
+        return journal.accept(tx, caller, added, "create", {"run": run}, self._clock(), desired=desired)
 
     def _check_hosts(self, tx: Transaction, container: Container) -> None:
         """What no host of this deployment can do is refused now, by name, rather than found out later."""
@@ -132,11 +137,30 @@ class Accept:
         if container.cpu_policy == "dedicated" and not any(host.enable_cpu_pinning for host in hosts):
             raise errors.NotOffered(field="cpu_policy", why="no compute host has CPU pinning enabled.")
 
-    def _check_name(self, tx: Transaction, container: Container) -> None:
+    def _named(self, tx: Transaction, container: Container, given: bool) -> Container:
+        """The container, by a name that it may have: another one of ours where it was not asked for by name."""
         scope = self._defaults.unique_name_scope
-        if not scope:
-            return
-        tx.lock("names")
-        within = {"project_id": container.project_id} if scope == "project" else {}
-        if any(other.name.lower() == container.name.lower() for other in tx.find(Container, within)):
-            raise errors.NameInUse(name=container.name)
+        if given:
+            check_name(tx, scope, container)
+            return container
+        taken = _taken(tx, scope, container)
+        for _ in range(NAMES_TRIED):
+            if container.name not in taken:
+                return container
+            container = replace(container, name=random_name(self._chance))
+        return replace(container, name=f"{container.name}-{container.uuid}")
+
+
+def check_name(tx: Transaction, scope: str, container: Container) -> None:
+    """Raises NameInUse if another container within ``scope`` ("project", "global", "" for none) has the container's name."""
+    if container.name.lower() in _taken(tx, scope, container):
+        raise errors.NameInUse(name=container.name)
+
+
+def _taken(tx: Transaction, scope: str, container: Container) -> set[str]:
+    """The names, in lower case, that other containers have within the scope; they stay as they are until the transaction ends."""
+    if not scope:
+        return set()
+    tx.lock("names")
+    within = {"project_id": container.project_id} if scope == "project" else {}
+    return {other.name.lower() for other in tx.find(Container, within) if other.uuid != container.uuid}

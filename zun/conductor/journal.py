@@ -5,10 +5,11 @@ This is the one place where a container's status is stored. It is decided in ``d
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -21,7 +22,11 @@ from zun.interfaces.inventory import Inventory
 from zun.interfaces.rpc import Charge, SandboxFacts
 from zun.interfaces.store import Transaction
 
+LOG = logging.getLogger(__name__)
+
 Clock = Callable[[], datetime]
+
+H = TypeVar("H")
 
 
 def apply(tx: Transaction, container: Container, event: lifecycle.Event) -> Container:
@@ -112,6 +117,20 @@ def follow(tx: Transaction, container: Container, *, missing: bool, now: datetim
     row = "delete_force" if verb == "delete" else verb
     accept(tx, system(container), container, verb, {}, now, row=row)
     return True
+
+
+def undoing(tx: Transaction, container: Container) -> bool:
+    """Whether work on the container has failed and waits to be undone: what an engine shows of it meanwhile will not last."""
+    actions = open_actions(tx, container.sandbox_uuid)
+    return any(action.container_uuid == container.uuid and action.state is ActionState.UNDOING for action in actions)
+
+
+def nudge(poke: Callable[[H], None], host: H) -> None:
+    """Say that there is work. What was decided is written by then: nobody must hear of an error because a poke was lost."""
+    try:
+        poke(host)
+    except errors.ZunError as error:
+        LOG.warning("host %s could not be told of its work: %s", host, error)
 
 
 def charge(tx: Transaction, sandbox: Sandbox) -> Charge:

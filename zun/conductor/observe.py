@@ -16,7 +16,7 @@ from zun.conductor import journal
 from zun.conductor.journal import Clock
 from zun.domain.container import Container
 from zun.domain.host import COMPUTE, Host, Service
-from zun.domain.lifecycle import EngineState, Observation, Observed
+from zun.domain.lifecycle import EngineState, Observation, Observed, Status
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.rpc import Charge, HostReport, SandboxFacts
 from zun.interfaces.store import Store, Transaction
@@ -41,19 +41,26 @@ class Observe:
 
         return self._store.settle(write)
 
-    def heartbeat(self, host: str, epoch: str, report: HostReport) -> None:
-        """The agent lives and its engine answers."""
-        self._store.settle(lambda tx: self._report(tx, host, epoch, report))
+    def heartbeat(self, host: str, epoch: str, report: HostReport) -> list[str]:
+        """The agent lives and its engine answers. Answers the containers that are Unknown: it believes that it has told of them."""
+
+        def write(tx: Transaction) -> list[str]:
+            if not self._living(tx, host, epoch):
+                raise errors.Superseded(host=host)
+            self._report(tx, host, epoch, report)
+            return [container.uuid for container in tx.find(Container, {"host": host, "status": Status.UNKNOWN})]
+
+        return self._store.settle(write)
 
     def observe(self, host: str, epoch: str, observations: list[Observation], sandboxes: list[SandboxFacts]) -> None:
-        """Store what was seen. News of a container that is on another host, or gone, is dropped."""
+        """Store what was seen. News of a container that is on another host, or gone, or being undone, is dropped."""
         work = False
         for facts in sandboxes:
-            self._store.settle(partial(self._sandbox, host=host, facts=facts))
+            self._store.settle(partial(self._sandbox, host=host, epoch=epoch, facts=facts))
         for observation in observations:
-            work |= self._store.settle(partial(self._seen, host=host, observation=observation))
+            work |= self._store.settle(partial(self._seen, host=host, epoch=epoch, observation=observation))
         if work:
-            self._poke(host)
+            journal.nudge(self._poke, host)
 
     def unknown(self, host: str, sandboxes: list[str]) -> list[str]:
         """Those that no row places on this host."""
@@ -61,18 +68,23 @@ class Observe:
             known = {sandbox.uuid for sandbox in tx.find(Sandbox, {"host": host, "uuid": tuple(sandboxes)})}
         return [sandbox for sandbox in sandboxes if sandbox not in known]
 
-    def _seen(self, tx: Transaction, host: str, observation: Observation) -> bool:
+    def _living(self, tx: Transaction, host: str, epoch: str) -> bool:
+        """Whether no other life of the host's agent has begun since this one."""
+        service = next(iter(tx.find(Service, {"host": host, "binary": COMPUTE})), None)
+        return service is None or service.epoch in (None, epoch)
+
+    def _seen(self, tx: Transaction, host: str, epoch: str, observation: Observation) -> bool:
         """Returns whether the service itself has accepted new work."""
         container = tx.get(Container, observation.container_uuid)
-        if container is None or container.host != host:
+        if container is None or container.host != host or not self._living(tx, host, epoch) or journal.undoing(tx, container):
             return False
+        missing = observation.state is EngineState.MISSING and observation.incarnation >= container.incarnation
         container = journal.apply(tx, container, Observed(observation))
-        missing = observation.state is EngineState.MISSING
         return journal.follow(tx, container, missing=missing, now=self._clock())
 
-    def _sandbox(self, tx: Transaction, host: str, facts: SandboxFacts) -> None:
+    def _sandbox(self, tx: Transaction, host: str, epoch: str, facts: SandboxFacts) -> None:
         sandbox = tx.get(Sandbox, facts.sandbox_uuid)
-        if sandbox is not None and sandbox.host == host:
+        if sandbox is not None and sandbox.host == host and self._living(tx, host, epoch):
             journal.record_sandbox(tx, facts)
 
     def _report(self, tx: Transaction, hostname: str, epoch: str, report: HostReport) -> None:

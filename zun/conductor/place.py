@@ -43,7 +43,7 @@ class Place:
                 LOG.exception("action %s could not be placed; it stays queued", action.uuid)
                 continue
             if host is not None:
-                self._poke(host)
+                journal.nudge(self._poke, host)
 
     def _place(self, tx: Transaction, action_uuid: str) -> str | None:
         """Decide on one action. Returns the host whose work it is now, or None."""

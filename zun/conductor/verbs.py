@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from zun import errors
 from zun.conductor import journal
-from zun.conductor.accept import Defaults, usage
+from zun.conductor.accept import Defaults, check_name, usage
 from zun.conductor.journal import Clock
 from zun.domain import lifecycle, quota
 from zun.domain.action import ActionState, Caller
@@ -65,10 +65,10 @@ class Verbs:
             found = self._current(tx, container)
             if verb == "rebuild":
                 found = tx.save(replace(found, revision=found.revision + 1))
-            desired = Desired.STOPPED if verb == "kill" and arguments.get("signal") in ENDING else None
+            desired = Desired.STOPPED if verb == "kill" and (arguments.get("signal") or "KILL") in ENDING else None
             return journal.accept(tx, caller, found, verb, arguments, self._clock(), desired=desired).host
 
-        self._poke(self._store.settle(write))
+        journal.nudge(self._poke, self._store.settle(write))
 
     def delete(self, caller: Caller, container: Container, *, force: bool, stop: bool) -> None:
         """Accept the container's deletion; what is queued for it is given up. Where no host has it, it is gone at once."""
@@ -87,7 +87,7 @@ class Verbs:
                     tx.save(journal.ended(action, self._clock(), failed=True))
             return found.host
 
-        self._poke(self._store.settle(write))
+        journal.nudge(self._poke, self._store.settle(write))
 
     # -- done while the caller waits -------------------------------------------------------------
 
@@ -101,15 +101,26 @@ class Verbs:
         self.check(container, "update")
         if limits and container.host is not None:
             self._up(container, "update")
-        changed = self._store.settle(lambda tx: self._change(tx, self._current(tx, container), changes, checked=True))
+
+        def write(tx: Transaction) -> tuple[Container, Container]:
+            before = self._current(tx, container)
+            return before, self._change(tx, before, changes, checked=True)
+
+        before, changed = self._store.settle(write)
         if limits and changed.host is not None:
             try:
                 self._agents.on(changed.host).update(changed.uuid, limits.get("cpu"), limits.get("memory"))
             except errors.ZunError:
-                before = {name: getattr(container, name) for name in limits}
-                self._store.settle(lambda tx: self._change(tx, self._current(tx, container), before, checked=False))
+                self._store.settle(lambda tx: self._give_back(tx, before, changed, limits))
                 raise
         return changed
+
+    def _give_back(self, tx: Transaction, before: Container, changed: Container, limits: Iterable[str]) -> None:
+        """Take back a change that the host did not make, but for what somebody else has changed or removed since."""
+        current = tx.get(Container, changed.uuid)
+        if current is not None:
+            ours = [name for name in limits if getattr(current, name) == getattr(changed, name)]
+            self._change(tx, current, {name: getattr(before, name) for name in ours}, checked=False)
 
     def logs(
         self, container: Container, *, stdout: bool, stderr: bool, timestamps: bool, tail: int | None, since: datetime | None
@@ -156,6 +167,7 @@ class Verbs:
         more = Quota(cpu=cpu - container.cpu, memory=memory - container.memory)
         if checked:
             self.check(container, "update")
+            check_name(tx, self._defaults.unique_name_scope, replace(container, **changes))
         if more != Quota():
             tx.lock(f"project:{container.project_id}")
             if checked:

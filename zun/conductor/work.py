@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from msgspec.structs import replace
 
+from zun import errors
 from zun.conductor import journal
 from zun.conductor.journal import Clock
 from zun.conductor.observe import Observe
@@ -26,6 +27,9 @@ LOG = logging.getLogger(__name__)
 #: Seconds before an undoing that failed is tried again: doubled with every attempt, up to the second figure.
 UNDO_AGAIN = (2.0, 300.0)
 
+#: From this attempt on, work is handed out again only after the same waits.
+PATIENT_ATTEMPTS = 3
+
 
 class Desk(Observe):
     """Implements :class:`zun.interfaces.rpc.Conductor`: the queue of every host here, the news of hosts in the base class."""
@@ -37,12 +41,14 @@ class Desk(Observe):
     def claim(self, host: str, epoch: str, in_hand: list[str], limit: int) -> Claimed:
         """Hand out the oldest open action of every sandbox of the host, unless it is in hand already."""
         with self._store.read() as tx:
+            if not self._living(tx, host, epoch):
+                raise errors.Superseded(host=host)
             actions = tx.find(Action, {"host": host, "state": OPEN})
         heads: dict[str, Action] = {}
         cancelled = []
         for action in actions:
             head = heads.setdefault(action.sandbox_uuid, action)
-            if action.action == "delete" and head is not action and head.uuid in in_hand and head.container_uuid == action.container_uuid:
+            if action.action == "delete" and _overtakes(action, head) and head.uuid in in_hand:
                 cancelled.append(head.uuid)
         now = self._clock()
         ready = [head for head in heads.values() if head.uuid not in in_hand and (head.not_before is None or head.not_before <= now)]
@@ -55,7 +61,10 @@ class Desk(Observe):
         if action is None or sandbox is None or action.state is ActionState.DONE or action.host != head.host:
             return None
         state = action.state if action.state is ActionState.UNDOING else ActionState.CLAIMED
-        action = tx.save(replace(action, state=state, epoch=epoch, attempts=action.attempts + 1))
+        attempts = action.attempts + 1
+        # Work that comes back again and again (it ends its agent, or its outcome is refused) must not come back without a pause.
+        later = self._again(attempts) if attempts >= PATIENT_ATTEMPTS else None
+        action = tx.save(replace(action, state=state, epoch=epoch, attempts=attempts, not_before=later))
         if state is ActionState.CLAIMED and action.container_uuid:
             container = tx.get(Container, action.container_uuid)
             if container is not None:
@@ -65,7 +74,10 @@ class Desk(Observe):
     def finish(self, host: str, epoch: str, outcome: Outcome) -> None:
         """Write down how an action ended. An outcome of another epoch, or of an action that has ended already, is nobody's news."""
         if self._store.settle(lambda tx: self._finish(tx, host, epoch, outcome)):
-            self._poke(host)
+            journal.nudge(self._poke, host)
+
+    def _again(self, attempts: int) -> datetime:
+        return self._clock() + timedelta(seconds=min(UNDO_AGAIN[0] * 2 ** min(attempts, 16), UNDO_AGAIN[1]))
 
     def _finish(self, tx: Transaction, host: str, epoch: str, outcome: Outcome) -> bool:
         """Returns whether there is new work for the host."""
@@ -85,9 +97,10 @@ class Desk(Observe):
         if action.state is not ActionState.UNDOING:
             container, missing = self._advance(tx, action, container, outcome)
         self._end(tx, action, outcome)
-        # A rebuild that ends with the container missing has failed to heal it: once is enough.
-        healed = not (missing and action.action == "rebuild") and journal.follow(tx, container, missing=missing, now=self._clock())
-        return healed or bool(journal.open_actions(tx, action.sandbox_uuid))
+        # After a create or rebuild that failed, nothing is lost and nothing to be removed: its user is to see why it failed.
+        made = outcome.reason is None or action.action not in ("create", "rebuild")
+        follows = made and journal.follow(tx, container, missing=missing, now=self._clock())
+        return follows or bool(journal.open_actions(tx, action.sandbox_uuid))
 
     def _advance(self, tx: Transaction, action: Action, container: Container, outcome: Outcome) -> tuple[Container, bool]:
         """Write what the outcome makes of the container. Returns it, and whether the engine has lost it."""
@@ -105,8 +118,7 @@ class Desk(Observe):
         failed = outcome.reason is not None or undoing
         events = action.events if undoing else outcome.events
         if outcome.leftovers:
-            wait = min(UNDO_AGAIN[0] * 2 ** min(action.attempts, 16), UNDO_AGAIN[1])
-            again = self._clock() + timedelta(seconds=wait)
+            again = self._again(action.attempts)
             ended = journal.ended(action, self._clock(), failed=True, events=events)
             tx.save(replace(ended, state=ActionState.UNDOING, epoch=None, not_before=again))
             LOG.warning("action %s could not undo %s; it will be tried again", action.uuid, ", ".join(outcome.leftovers))
@@ -122,3 +134,8 @@ class Desk(Observe):
             return
         self._inventory.release(tx, sandbox)
         tx.save(replace(sandbox, host=None, addresses={}, engine_id=None))
+
+
+def _overtakes(delete: Action, head: Action) -> bool:
+    """Whether a deletion makes the work before it needless; another deletion it does not, that is the same wish."""
+    return head.action != "delete" and head.container_uuid == delete.container_uuid
