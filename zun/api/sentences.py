@@ -50,10 +50,10 @@ def path(parts: Iterable[str | int]) -> str:
 
 def _closest(error: ValidationError) -> ValidationError | None:
     """Of several forms that a value may have, the broken rule of the one whose type it has; None if it has none of the types."""
-    for alternative in error.context or ():
-        if alternative.validator != "type" or alternative.relative_path:
-            return alternative
-    return None
+    strangers = {
+        broken.relative_schema_path[0] for broken in error.context or () if broken.validator == "type" and not broken.relative_path
+    }
+    return next((broken for broken in error.context or () if broken.relative_schema_path[0] not in strangers), None)
 
 
 def _rule(error: ValidationError) -> str:

@@ -1,0 +1,111 @@
+"""What clients learn before they know anything (REST contract, section 1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.api.edge import Edge, error, raw
+from zun.api.app import pipeline
+from zun.api.auth import BasicAuth
+from zun.db.store import SqlStore
+
+V1 = {
+    "id": "v1",
+    "links": [{"href": "http://cloud.example:9517/v1/", "rel": "self"}],
+    "status": "CURRENT",
+    "max_version": "1.40",
+    "min_version": "1.1",
+}
+
+
+def test_the_root_tells_the_versions_and_has_none_itself(edge: Edge) -> None:
+    answer = edge("GET", "/", role=None)
+    assert answer.status_code == 200
+    assert answer.json["name"] == "OpenStack Zun API"
+    assert isinstance(answer.json["description"], str)
+    assert answer.json["versions"] == [V1]
+    assert answer.json["default_version"] == V1
+    assert not [name for name in answer.headers if name.startswith("openstack-api")]
+    assert "vary" not in answer.headers
+
+
+def test_the_root_does_not_mind_a_version_that_makes_no_sense(edge: Edge) -> None:
+    assert edge("GET", "/", role=None, headers={"OpenStack-API-Version": "nonsense"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "//v1//", "/v1.json"])
+def test_v1_tells_its_resources(edge: Edge, path: str) -> None:
+    answer = edge("GET", path, role=None)
+    assert answer.status_code == 200
+    assert answer.headers["openstack-api-version"] == "container 1.1"
+    document = answer.json
+    assert document["id"] == "v1"
+    assert document["media_types"] == [{"base": "application/json", "type": "application/vnd.openstack.zun.v1+json"}]
+    assert [(link["rel"], link.get("type")) for link in document["links"]] == [("self", None), ("describedby", "text/html")]
+    resources = "services containers images networks hosts capsules availability_zones quotas quota_classes registries".split()
+    assert set(document) == {"id", "media_types", "links", *resources}
+    assert all([link["rel"] for link in document[name]] == ["self", "bookmark"] for name in resources)
+
+
+@pytest.mark.parametrize("path", ["/v1/containers", "/containers", "//containers/", "/v1//containers//"])
+def test_paths_may_lack_their_version_and_have_slashes_to_spare(edge: Edge, path: str) -> None:
+    assert edge("GET", path).json == {"containers": [], "next": None}
+
+
+@pytest.mark.parametrize("path", ["/v2/containers", "/v1/v1/containers", "/v1/container", "/v1/containers/x/y/z/w", "/v1/../etc/passwd"])
+def test_a_path_that_is_none_is_404(edge: Edge, path: str) -> None:
+    found = error(edge("GET", path))
+    assert (found["status"], found["code"], found["title"]) == (404, "container.", "Not Found")
+
+
+@pytest.mark.parametrize("name", ["web.json", "web.txt", "index.html", "run.py", "a.b.c"])
+def test_names_that_look_like_files_are_names(edge: Edge, name: str) -> None:
+    edge.add_container(name)
+    assert edge("GET", f"/v1/containers/{name}").json["name"] == name
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/containers", "/v1/containers/web", "/v1/containers/web/start", "/v1/services"])
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "TRACE"])
+def test_methods_that_are_not_in_the_table_are_405(edge: Edge, method: str, path: str) -> None:
+    answer = edge(method, path)
+    assert answer.status_code == 405
+    assert answer.headers["allow"]
+    if method != "HEAD":
+        assert error(answer)["title"] == "Method Not Allowed"
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [("application/json", 200), ("*/*", 200), ("text/html, */*;q=0.1", 200), ("text/html", 406), ("application/xml", 406), ("%%", 406)],
+)
+def test_who_does_not_take_json_gets_406(edge: Edge, accept: str, status: int) -> None:
+    answer = edge("GET", "/v1/containers", headers={"Accept": accept})
+    assert answer.status_code == status
+    if status == 406:
+        assert error(answer)["code"] == "container."
+
+
+def test_the_healthcheck_needs_no_token(edge: Edge) -> None:
+    answer = edge("GET", "/healthcheck", role=None)
+    assert (answer.status_code, answer.text) == (200, "OK")
+
+
+def test_a_browser_may_ask_before_it_sends(sqlite_store: SqlStore, tmp_path: Path) -> None:
+    edge = Edge(sqlite_store, tmp_path)
+    edge.conf.set_override("allowed_origin", ["https://dashboard.example"], group="cors")
+    app = pipeline(lambda environ, start: [], edge.conf, lambda app: BasicAuth(app, edge.conf))
+    allowed = []
+    for origin in ("https://dashboard.example", "https://evil.example"):
+        status, headers, _ = raw(app, "OPTIONS", "/v1/containers", HTTP_ORIGIN=origin, HTTP_ACCESS_CONTROL_REQUEST_METHOD="GET")
+        assert status.startswith("200")
+        allowed.append(headers.get("access-control-allow-origin"))
+    assert allowed == ["https://dashboard.example", None]
+
+
+def test_every_answer_has_a_request_id_of_its_own(edge: Edge) -> None:
+    paths = ("/", "/v1", "/v1/containers", "/v1/nothing", "/healthcheck", "/v1/containers/nothing")
+    ids = [edge("GET", path).headers["x-openstack-request-id"] for path in paths]
+    assert len(set(ids)) == len(paths)
+    assert all(each.startswith("req-") for each in ids)
