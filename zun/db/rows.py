@@ -192,3 +192,6 @@ def _json_decoder(hint: Any) -> Decode:
         return [{} if text == "{}" else [] if text == "[]" else None if text is None else parse(text) for text in column]
 
     return decode
+
+
+SHAPES: Mapping[type[Entity], Shape[Any]] = {entity: Shape(entity) for entity in TABLES}

@@ -14,8 +14,6 @@ import sqlalchemy as sa
 from zun import errors
 from zun.db import engine, faults
 from zun.db.fair import FairLock
-from zun.db.rows import Shape
-from zun.db.tables import TABLES
 from zun.db.transaction import SqlTransaction
 from zun.interfaces.store import Transaction
 
@@ -55,7 +53,6 @@ class SqlStore:
         self._clock = clock
         self._sleep = sleep
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
-        self._shapes = {entity: Shape(entity) for entity in TABLES}
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -100,7 +97,7 @@ class SqlStore:
     def _opened(self, *, writes: bool) -> Iterator[SqlTransaction]:
         """A transaction; commits at the end of the block if it writes. Raises LostRace beside what the interface says."""
         with self._place_to_write() if writes else contextlib.nullcontext(), self._connected(writes) as connection:
-            tx = SqlTransaction(connection, self._shapes, self._clock, writes=writes)
+            tx = SqlTransaction(connection, self._clock, writes=writes)
             yield tx
             if tx.doom is not None:
                 raise tx.doom

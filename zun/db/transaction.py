@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -12,14 +12,12 @@ from sqlalchemy.dialects import mysql, postgresql
 
 from zun import errors
 from zun.db import faults, query
-from zun.db.rows import Shape, plain_text
+from zun.db.rows import SHAPES, Shape, plain_text
 from zun.db.tables import LOCK_NAME_LENGTH, LOCKS
 from zun.domain.model import Entity
 from zun.interfaces.store import Page, Where
 
 E = TypeVar("E", bound=Entity)
-
-Shapes = Mapping[type[Entity], Shape[Any]]
 
 _EVERYTHING: Where = {}
 _ALL = Page()
@@ -33,10 +31,9 @@ class SqlTransaction:
     reading is a RuntimeError.
     """
 
-    def __init__(self, connection: sa.Connection, shapes: Shapes, clock: Callable[[], datetime], *, writes: bool) -> None:
+    def __init__(self, connection: sa.Connection, clock: Callable[[], datetime], *, writes: bool) -> None:
         self._connection = connection
         self._dialect = connection.dialect.name
-        self._shapes = shapes
         self._clock = clock
         self._writes = writes
         #: what ended the transaction early
@@ -133,7 +130,7 @@ class SqlTransaction:
     # --- statements ------------------------------------------------------------------------------
 
     def _shape(self, entity: type[E]) -> Shape[E]:
-        return self._shapes[entity]
+        return SHAPES[entity]
 
     def _must_write(self) -> None:
         if not self._writes:
