@@ -1,0 +1,116 @@
+"""From the request to a running container, against the same engine calls made raw."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import UTC, datetime
+
+from bench.client import Client, until
+from bench.report import Row, Section, median, p95
+from bench.world import World
+from zun.drivers.runtime import docker_spec
+from zun.drivers.runtime.docker_http import DockerHttp
+from zun.interfaces.runtime import ContainerSpec, SandboxSpec
+
+TARGET_MS = 30.0
+POLL = 0.005
+PATIENCE = 60.0
+
+
+def measure(world: World, rounds: int) -> Section:
+    """In each round once raw, once left alone until it runs, once with a client that asks every 5 ms."""
+    raw: list[float] = []
+    done: list[float] = []
+    visible: list[float] = []
+    accepted: list[float] = []
+    http = DockerHttp(world.engine.socket, timeout=60)
+    try:
+        with Client(world.access) as client:
+            # The first ones bring the pause image and fill caches, the engine's and ours: they are not counted.
+            _undisturbed(client)
+            for number in range(rounds + 1):
+                figures = (_raw(http), *_undisturbed(client), _watched(client))
+                if number:
+                    for kept, figure in zip((raw, accepted, done, visible), figures, strict=True):
+                        kept.append(figure * 1000)
+    finally:
+        http.close()
+    section = Section(
+        f"Create to Running, {rounds} each, taken in turns",
+        "pause create and start on the engine's bridge, app create and start: four calls, plain HTTP on the socket",
+    )
+    overhead = [ours - theirs for ours, theirs in zip(done, raw, strict=True)]
+    section.rows += [
+        Row("median until the action is finished", median(done), "ms", median(raw)),
+        Row("p95 until the action is finished", p95(done), "ms", p95(raw)),
+        Row("median until a client sees it (GET each 5 ms)", median(visible), "ms", median(raw)),
+        Row("p95 until a client sees it", p95(visible), "ms", p95(raw)),
+        Row("overhead of the median, action", median(done) - median(raw), "ms", target=TARGET_MS),
+        Row("overhead of the median, as a client sees it", median(visible) - median(raw), "ms", target=TARGET_MS),
+        Row("median of the overheads round by round, action", median(overhead), "ms", target=TARGET_MS),
+        Row("median until the request is answered (202)", median(accepted), "ms"),
+    ]
+    return section
+
+
+def _raw(http: DockerHttp) -> float:
+    """Seconds for the two containers without us."""
+    name = uuid.uuid4().hex
+    sandbox = docker_spec.sandbox(SandboxSpec(uuid=name, network="engine"), "bench-raw", None)
+    begun = time.perf_counter()
+    pause = _post(http, "/containers/create", {"name": f"raw-pause-{name}"}, sandbox)["Id"]
+    _post(http, f"/containers/{pause}/start")
+    spec = ContainerSpec(
+        uuid=name, sandbox_uuid=name, name="raw", image="busybox", command=["sleep", "100000"], cpu=0.1, memory=16, revision=0
+    )
+    body = docker_spec.container(spec, "bench-raw", pause, None, -1, False)
+    app = _post(http, "/containers/create", {"name": f"raw-app-{name}"}, body)["Id"]
+    _post(http, f"/containers/{app}/start")
+    took = time.perf_counter() - begun
+    for made in (app, pause):
+        http.call("DELETE", f"/containers/{made}", query={"force": 1, "v": 1})
+    return took
+
+
+def _post(http: DockerHttp, path: str, query: dict[str, str] | None = None, body: object = None) -> dict[str, str]:
+    answer = http.call("POST", path, query=query, body=body)
+    if not answer.ok:
+        raise RuntimeError(f"POST {path}: {answer.message}")
+    return answer.data or {}
+
+
+def _undisturbed(client: Client) -> tuple[float, float]:
+    """Seconds until the answer, and until the action's own finish time. Nobody asks while it is done."""
+    begun, clock = time.perf_counter(), datetime.now(UTC).replace(tzinfo=None)
+    made = client.run()
+    accepted = time.perf_counter() - begun
+    time.sleep(0.5)
+    until(lambda: _runs(client, made), PATIENCE, "a container runs", every=0.1)
+    action = client.call("GET", f"/v1/containers/{made}/container_actions")["containerActions"][0]
+    finished = datetime.fromisoformat(action["finish_time"]).replace(tzinfo=None)
+    _delete(client, made)
+    return accepted, (finished - clock).total_seconds()
+
+
+def _watched(client: Client) -> float:
+    begun = time.perf_counter()
+    made = client.run()
+    until(lambda: _runs(client, made), PATIENCE, "a container runs", every=POLL)
+    took = time.perf_counter() - begun
+    _delete(client, made)
+    return took
+
+
+def _runs(client: Client, made: str) -> bool:
+    shown = client.show(made)
+    if shown is None or shown["status"] == "Error":
+        raise RuntimeError(f"a container did not run: {shown}")
+    return bool(shown["status"] == "Running")
+
+
+def _delete(client: Client, made: str) -> None:
+    client.delete(made)
+    until(lambda: client.show(made) is None, PATIENCE, "a container is deleted")
+    # What ends after the answer (the engine's own tidying) shall not be the next one's burden.
+    time.sleep(0.1)

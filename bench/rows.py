@@ -1,0 +1,80 @@
+"""Rows for the lists: containers of a host that is not there, so that no agent looks after them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+from zun.db.store import SqlStore
+from zun.domain.container import Container
+from zun.domain.host import COMPUTE, Service
+from zun.domain.lifecycle import Desired, Status
+from zun.domain.sandbox import Sandbox
+from zun.wiring import utcnow
+
+HOST = "bench-rows"
+
+
+def database(state: Path) -> Path:
+    """The service's database file."""
+    return state / "zun.sqlite"
+
+
+def fill(state: Path, project: str, count: int) -> None:
+    """Make so many containers, as they look when they have run for a while."""
+    store = SqlStore(f"sqlite:///{database(state)}", utcnow, durable=False)
+    now = utcnow()
+    try:
+        with store.write() as tx:
+            if not tx.find(Service, {"host": HOST}):
+                tx.add(Service(uuid=str(uuid.uuid4()), host=HOST, binary=COMPUTE, last_seen_up=now))
+            for number in range(count):
+                sandbox = Sandbox(
+                    uuid=str(uuid.uuid4()),
+                    project_id=project,
+                    user_id="admin",
+                    host=HOST,
+                    hostname=uuid.uuid4().hex[:12],
+                    cpu=0.5,
+                    memory=128,
+                    engine_id=uuid.uuid4().hex * 2,
+                    addresses={
+                        "bridge": [
+                            {
+                                "addr": f"10.213.{number // 250}.{number % 250 + 2}",
+                                "version": 4,
+                                "port": uuid.uuid4().hex * 2,
+                                "subnet_id": uuid.uuid4().hex * 2,
+                                "preserve_on_delete": False,
+                            }
+                        ]
+                    },
+                )
+                tx.add(sandbox)
+                tx.add(_container(sandbox, number))
+    finally:
+        store.close()
+
+
+def _container(sandbox: Sandbox, number: int) -> Container:
+    return Container(
+        uuid=str(uuid.uuid4()),
+        sandbox_uuid=sandbox.uuid,
+        project_id=sandbox.project_id,
+        user_id="admin",
+        name=f"web-{number}",
+        image="docker.io/library/nginx:1.27",
+        cpu=0.5,
+        memory=128,
+        command=["nginx", "-g", "daemon off;"],
+        environment={"LANG": "C.UTF-8", "ROLE": "web"},
+        labels={"app": "shop", "tier": "front"},
+        restart_policy={"Name": "always", "MaximumRetryCount": "0"},
+        ports=[80],
+        status=Status.RUNNING,
+        desired=Desired.RUNNING,
+        incarnation=1,
+        engine_id=uuid.uuid4().hex * 2,
+        started_at=utcnow() - timedelta(seconds=number),
+    )
