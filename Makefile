@@ -1,0 +1,51 @@
+# Everyday commands of this repository; `make` alone lists them.
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart stop test unit lint types bench constraints config-samples docs
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+quickstart: ## a running container service on this machine
+	./quickstart
+
+stop: ## end what quickstart has started
+	./quickstart --stop
+
+test: ## every check and every test, as CI does (installs what it needs, as root)
+	./run-tests
+
+unit: $(VENV) ## the tests that need neither root nor servers, in seconds
+	$(BIN)/python -m pytest -q tests/domain tests/test_saga.py tests/api tests/compute tests/conductor tests/cmd tests/conf tests/rpc tests/tools
+
+lint: $(VENV) ## style, format, rooms, sizes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.sizes zun tools tests bench
+
+types: $(VENV) ## mypy, strict
+	$(BIN)/mypy
+
+bench: $(VENV) ## the benchmark, as ratios
+	$(BIN)/python -m bench
+
+constraints: $(VENV) ## make constraints.txt anew from pyproject.toml: the versions that everybody installs
+	printf 'uv\nhatchling>=1.25\n' | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-annotate \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make constraints' pyproject.toml - --output-file constraints.txt
+
+config-samples: $(VENV) ## make the samples under etc/ anew from the declared options and rules
+	$(BIN)/oslopolicy-sample-generator --namespace zun --format yaml --output-file etc/policy.yaml.sample
+	$(BIN)/oslo-config-generator --config-file etc/config-generator.conf
+
+docs: $(VENV) ## make the generated pages under docs/ anew
+	$(BIN)/python -m tools.draw_lifecycle > docs/lifecycle.md.new
+	mv docs/lifecycle.md.new docs/lifecycle.md
+
+$(VENV): pyproject.toml constraints.txt
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[client,mysql,postgresql,test]'
+	touch $(VENV)

@@ -1,0 +1,162 @@
+"""``./run-tests``: everything that CI checks, on a machine that may have nothing yet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import environment, machine, packages, processes
+from tools.environment import Environment
+from tools.progress import Progress, Trouble, fail
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+#: What the tests start by hand, from the distribution, and what they look at it with.
+PACKAGES = (
+    "binutils",
+    "busybox-static",
+    "docker-registry",
+    "docker.io",
+    "iproute2",
+    "iptables",
+    "mariadb-server",
+    "postgresql",
+    "procps",
+    "python3-venv",
+    "shellcheck",
+)
+_EXTRAS = ["client", "mysql", "postgresql", "test"]
+#: Short, because sockets lie below it.
+_TEMPORARY = Path(tempfile.gettempdir())
+_PREFIX = "zt-"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One command that must succeed."""
+
+    name: str
+    command: Sequence[str]
+
+
+def checks(venv: Environment) -> list[Check]:
+    """What is checked besides the tests."""
+    program = venv.program
+    return [
+        Check("style (ruff check)", [program("ruff"), "check", "."]),
+        Check("format (ruff format)", [program("ruff"), "format", "--check", "."]),
+        Check("types (mypy --strict)", [program("mypy")]),
+        Check("rooms (import-linter)", [program("lint-imports"), "--no-cache"]),
+        Check("shell (shellcheck)", ["shellcheck", "quickstart", "run-tests", ".ci/run"]),
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Without arguments, everything; with arguments, pytest alone with them. The exit code."""
+    progress = Progress()
+    os.chdir(REPOSITORY)
+    try:
+        _prepare_machine(progress)
+        venv = Environment(REPOSITORY / ".venv", REPOSITORY, _EXTRAS, editable=True)
+        if not environment.ready(venv):
+            progress.say(f"installing the package and its tools into {venv.folder.name}")
+            environment.make(venv)
+    except Trouble as trouble:
+        return fail(trouble)
+    with _workplace() as variables:
+        results = [] if arguments else [_run(check, variables, progress) for check in checks(venv)]
+        if not arguments:
+            subprocess.run([sys.executable, "-m", "tools.sizes", "zun", "tools", "tests", "bench"], check=False)
+        tests = Check("tests (pytest)", [venv.program("python"), "-m", "pytest", *arguments])
+        results.append(_run(tests, variables, progress))
+    return _summary(results, progress)
+
+
+def _prepare_machine(progress: Progress) -> None:
+    packages.forget_policy()
+    missing = packages.missing(PACKAGES)
+    if not missing:
+        return
+    progress.say(f"installing from the distribution: {', '.join(missing)}")
+    # The tests start servers by hand, with folders and ports of their own; the distribution's must not run beside them.
+    with packages.no_service_starts():
+        packages.plan(missing)
+        packages.install(missing)
+
+
+def _run(check: Check, variables: Mapping[str, str], progress: Progress) -> tuple[Check, int, float]:
+    progress.say(check.name)
+    begun = time.monotonic()
+    try:
+        code = subprocess.run(check.command, check=False, env=dict(variables)).returncode
+    except OSError as cause:
+        print(cause, file=sys.stderr)
+        code = 127
+    return check, code, time.monotonic() - begun
+
+
+def _summary(results: Sequence[tuple[Check, int, float]], progress: Progress) -> int:
+    print("\nSummary")
+    for check, code, seconds in results:
+        print(f"  {'ok    ' if code == 0 else 'FAILED'} {check.name}, {seconds:.1f} s")
+    progress.say("all is well" if not any(code for _, code, _ in results) else "something failed")
+    return 1 if any(code for _, code, _ in results) else 0
+
+
+@contextmanager
+def _workplace() -> Iterator[Mapping[str, str]]:
+    """A folder for all that the tests make, named in every process that they start; whatever is left in it is ended and removed."""
+    for left in _TEMPORARY.glob(f"{_PREFIX}*"):
+        if not processes.alive(_owner(left)):
+            _clear(left)
+    # The process number says whose it is; servers that run under accounts of their own must get through.
+    folder = _TEMPORARY / f"{_PREFIX}{os.getpid()}"
+    folder.mkdir()
+    folder.chmod(0o711)
+    try:
+        yield _variables(folder)
+    finally:
+        _clear(folder)
+
+
+def _variables(folder: Path) -> Mapping[str, str]:
+    """No cloud, no proxy and no other person's setting reaches the tests. CI is set: a backend that is missing fails."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("OS_", "DOCKER_", "PYTHON", "ZUN_"))}
+    caches = {"MYPY_CACHE_DIR": ".venv/cache/mypy", "RUFF_CACHE_DIR": ".venv/cache/ruff"}
+    path = f"{REPOSITORY}/.venv/bin:{kept.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+    return {**kept, **caches, "PATH": path, "CI": "true", "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _clear(folder: Path) -> None:
+    """End what still runs for a run of the tests, and remove its folder, mounts, control groups and bridges."""
+    for pid in processes.naming(folder):
+        processes.kill([*reversed(processes.descendants(pid)), pid])
+    identities = {path.name for path in folder.glob("*/data/containers/*")}
+    machine.unmount_below(folder)
+    machine.remove_groups(lambda name: name in identities)
+    _remove_bridges()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_bridges() -> None:
+    """tests/engines.py names a bridge after the process that made it: ``zt<pid>x<number>``."""
+    for bridge in Path("/sys/class/net").glob("zt*x*"):
+        pid = bridge.name.removeprefix("zt").partition("x")[0]
+        if pid.isdigit() and not processes.alive(int(pid)):
+            subprocess.run(["ip", "link", "delete", bridge.name], capture_output=True, check=False)
+
+
+def _owner(folder: Path) -> int:
+    number = folder.name.removeprefix(_PREFIX)
+    return int(number) if number.isdigit() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
