@@ -93,6 +93,23 @@ class RacePromises(Stores):
             written_meanwhile, count = counted.result()
         assert count == 1 or not written_meanwhile
 
+    def test_a_lock_is_waited_for_and_another_name_is_not_the_same_lock(self, store: Store) -> None:
+        got = threading.Event()
+
+        def want() -> None:
+            with store.write() as tx:
+                tx.lock("a name")
+                got.set()
+
+        with ThreadPoolExecutor(1) as pool:
+            with store.write() as tx:
+                tx.lock("another name")
+                tx.lock("a name")
+                waiting = pool.submit(want)
+                assert not got.wait(0.2)
+            waiting.result(timeout=30)
+        assert got.is_set()
+
     def test_a_lock_ends_with_its_transaction_however_that_ends(self, store: Store) -> None:
         with pytest.raises(ZeroDivisionError), store.write() as tx:
             tx.lock("a name")
