@@ -16,6 +16,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from zun import conf as zun_conf
+from zun import saga
 from zun.cmd import credentials
 from zun.wiring import Embedded, deployment
 
@@ -38,8 +39,8 @@ def configure(arguments: Sequence[str]) -> cfg.ConfigOpts:
     return conf
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop. Returns the exit code: 1 where the service cannot begin."""
+def main(arguments: Sequence[str] | None = None, *, fault: saga.FaultPoint = saga.no_fault) -> int:
+    """Serve until told to stop. Returns the exit code: 1 where the service cannot begin. ``fault`` is for tests that kill it."""
     os.umask(0o077)
     conf = configure(sys.argv[1:] if arguments is None else arguments)
     log.setup(conf, "zun")
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ensured = credentials.ensure(state, endpoint, credentials.clouds_path(os.environ))
         if ensured.note:
             LOG.warning("%s", ensured.note)
-        service = Embedded(conf)
+        service = Embedded(conf, fault=fault)
         server = waitress.create_server(
             service.app,
             host=conf.api.host_ip,

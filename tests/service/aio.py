@@ -1,0 +1,211 @@
+"""The service as its users have it: a process of its own, real HTTP, a real engine. Started, killed and asked by tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.engines import Dockerd
+from tests.images import load_busybox
+from zun.drivers.runtime.docker_http import DockerHttp
+
+#: Nothing here measures time: these are the bounds after which a test gives up.
+PATIENCE = 60.0
+DEPLOYMENT_LABEL = "org.openstack.zun.deployment"
+
+
+def eventually(what: Callable[[], Any], why: str = "") -> Any:
+    """The first true answer of ``what``; the test fails if none comes."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        answer = what()
+        if answer:
+            return answer
+        if time.monotonic() > until:
+            pytest.fail(f"it never came true: {why or what}")
+        time.sleep(0.05)
+
+
+class Aio:
+    """One embedded service with its state folder. Several may share an engine."""
+
+    def __init__(self, folder: Path, engine: Dockerd, settings: str = "") -> None:
+        self.folder = folder
+        self.engine = engine
+        self.state = folder / "state"
+        self.clouds = folder / "clouds.yaml"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.config = folder / "zun.conf"
+        self.config.write_text(
+            f"[docker]\nsocket_path = {engine.socket}\n[api]\nport = {self.port}\n[compute]\nreserved_host_memory = 0\n{settings}"
+        )
+        self.log = folder / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def start(self, fault: str | None = None) -> None:
+        """Start it and wait until it is up. ``fault`` names the point of a saga at which it kills itself."""
+        environment = os.environ | {"OS_CLIENT_CONFIG_FILE": str(self.clouds), "PYTHONPATH": str(Path(__file__).parents[2])}
+        command = [sys.executable, "-m", "tests.service.dying", fault or "", "--state-dir", str(self.state), "--config-file", str(self.config)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+        eventually(self._up, f"the service answers; its log: {self.log}")
+
+    def _up(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            pytest.fail(f"the service ended by itself:\n{self.log.read_text()[-3000:]}")
+        try:
+            if requests.get(f"{self.url}/healthcheck", timeout=5).status_code != 200:
+                return False
+            return any(service["state"] == "up" for service in self.get("/services").json()["services"])
+        except requests.ConnectionError:
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def wait_for_death(self) -> None:
+        """Until it has killed itself at its fault point."""
+        process = self._process
+        assert process is not None
+        assert process.wait(PATIENCE) == -signal.SIGKILL
+        self._process = None
+
+    def _end(self, how: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(how)
+        return process.wait(PATIENCE)
+
+    def clean(self) -> None:
+        """End it, and remove from the engine what is its own."""
+        self.kill()
+        http = DockerHttp(self.engine.socket, timeout=30)
+        try:
+            for found in self.objects():
+                http.call("DELETE", f"/containers/{found['Id']}", query={"force": "true", "v": "true"})
+        finally:
+            http.close()
+
+    # -- HTTP ------------------------------------------------------------------------------------
+
+    @property
+    def password(self) -> str:
+        """Of the user ``admin``."""
+        return (self.state / "password").read_text().strip()
+
+    def request(self, method: str, path: str, version: str = "1.40", **options: Any) -> requests.Response:
+        """A request by ``admin``."""
+        headers = {"OpenStack-API-Version": f"container {version}"} | options.pop("headers", {})
+        return requests.request(method, f"{self.url}/v1{path}", headers=headers, auth=("admin", self.password), timeout=PATIENCE, **options)
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """GET."""
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> requests.Response:
+        """POST."""
+        return self.request("POST", path, **options)
+
+    def delete(self, path: str, **options: Any) -> requests.Response:
+        """DELETE."""
+        return self.request("DELETE", path, **options)
+
+    # -- containers ------------------------------------------------------------------------------
+
+    def create(self, *command: str, run: bool = True, **fields: Any) -> str:
+        """Ask for a container; returns its uuid."""
+        body = {"image": "busybox", "command": list(command or ("sleep", "1000")), "cpu": 0.1, "memory": 32} | fields
+        answer = self.post("/containers", params={"run": run}, json=body)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["uuid"])
+
+    def show(self, uuid: str) -> dict[str, Any]:
+        """The container's JSON."""
+        answer = self.get(f"/containers/{uuid}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def wait(self, uuid: str, *statuses: str) -> dict[str, Any]:
+        """The container once it has one of these statuses and nothing is under way."""
+        seen: dict[str, Any] = {}
+
+        def there() -> bool:
+            seen.update(self.show(uuid))
+            return seen["status"] in statuses and seen["task_state"] is None
+
+        eventually(there, f"{uuid} becomes {statuses}, last seen {seen.get('status')}: {seen.get('status_reason')}")
+        return seen
+
+    def wait_gone(self, uuid: str) -> None:
+        """Until the container is no more."""
+        eventually(lambda: self.get(f"/containers/{uuid}").status_code == 404, f"{uuid} is gone")
+
+    def objects(self) -> list[dict[str, Any]]:
+        """Everything in the engine that carries this deployment's mark."""
+        deployment = (self.state / "deployment").read_text().strip()
+        http = DockerHttp(self.engine.socket, timeout=30)
+        try:
+            answer = http.call("GET", "/containers/json", query={"all": "true"})
+        finally:
+            http.close()
+        assert answer.ok, answer.message
+        return [found for found in answer.data if found["Labels"].get(DEPLOYMENT_LABEL) == deployment]
+
+    def assert_nothing_leaked(self) -> None:
+        """In the engine there is a sandbox and a container for every row that has a host, and nothing else."""
+        rows = self.get("/containers").json()["containers"]
+        expected = {row["uuid"] for row in rows if row["host"] is not None}
+
+        def settled() -> bool:
+            found = self.objects()
+            containers = {one["Labels"]["org.openstack.zun.container"] for one in found if "org.openstack.zun.container" in one["Labels"]}
+            return containers == expected and len(found) == 2 * len(expected)
+
+        eventually(settled, f"the engine has what the rows have: {expected}")
+
+
+@pytest.fixture(scope="session")
+def engine(dockerd: Dockerd) -> Dockerd:
+    """The session's engine with an image in it."""
+    load_busybox(dockerd.socket)
+    return dockerd
+
+
+@pytest.fixture(scope="session")
+def service(engine: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aio]:
+    """A service that the tests of the session share; none of them ends it."""
+    aio = Aio(tmp_path_factory.mktemp("aio"), engine)
+    aio.start()
+    yield aio
+    aio.clean()
+
+
+@pytest.fixture
+def own_service(engine: Dockerd, tmp_path: Path) -> Iterator[Aio]:
+    """A service of the test's own, running."""
+    aio = Aio(tmp_path, engine)
+    aio.start()
+    yield aio
+    aio.clean()

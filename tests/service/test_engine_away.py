@@ -1,0 +1,57 @@
+"""Docker stopped under the service: nothing is lost, nothing hangs, all settles when it is back."""
+
+import pytest
+
+from tests.images import load_busybox
+from tests.service.aio import Aio, eventually
+
+
+@pytest.fixture
+def aio(own_dockerd, tmp_path):
+    load_busybox(own_dockerd.socket)
+    made = Aio(tmp_path, own_dockerd, "heartbeat_interval = 1\n")
+    made.start()
+    yield made
+    own_dockerd.start()
+    made.clean()
+
+
+def test_a_question_is_answered_with_503_and_work_waits(aio):
+    forever = aio.create(restart_policy={"Name": "always"})
+    once = aio.create()
+    for uuid in (forever, once):
+        aio.wait(uuid, "Running")
+    aio.engine.stop()
+    answer = eventually(lambda: (found := aio.get(f"/containers/{forever}/logs")).status_code == 503 and found, "503 while Docker is away")
+    assert "container engine" in answer.json()["errors"][0]["detail"]
+    assert int(answer.headers["Retry-After"]) > 0
+    waiting = aio.create()
+    assert aio.show(waiting)["status"] == "Creating"
+
+    aio.engine.start()
+
+    aio.wait(waiting, "Running")
+    aio.wait(forever, "Running")
+    assert aio.wait(once, "Stopped")["status_detail"].startswith("Exited")
+    aio.assert_nothing_leaked()
+
+
+def test_a_container_that_was_restarted_with_its_engine_has_its_network_again(aio):
+    uuid = aio.create("httpd", "-f", "-p", "8080", restart_policy={"Name": "always"})
+    aio.wait(uuid, "Running")
+    aio.engine.stop()
+    aio.engine.start()
+    aio.wait(uuid, "Running")
+    found = eventually(lambda: next(iter(aio.show(uuid)["addresses"].values()), None), "it has an address")
+    answer = aio.post(f"/containers/{uuid}/execute", params={"command": "ip -4 -o address show dev eth0"}).json()
+    assert found[0]["addr"] in answer["output"]
+
+
+def test_an_engine_that_was_killed_loses_nothing(aio):
+    uuid = aio.create(restart_policy={"Name": "always"})
+    aio.wait(uuid, "Running")
+    aio.engine.kill()
+    aio.engine.start()
+    aio.wait(uuid, "Running")
+    assert aio.post(f"/containers/{uuid}/execute", params={"command": "echo still here"}).json()["output"] == "still here\n"
+    aio.assert_nothing_leaked()
