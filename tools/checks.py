@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import environment, machine, packages, processes
+from tools import environment, host_network, machine, packages, processes
 from tools.environment import Environment
 from tools.progress import Progress, Trouble, fail
 
@@ -151,6 +151,7 @@ def _remove_bridges() -> None:
         pid = bridge.name.removeprefix("zt").partition("x")[0]
         if pid.isdigit() and not processes.alive(int(pid)):
             subprocess.run(["ip", "link", "delete", bridge.name], capture_output=True, check=False)
+    host_network.remove_gone("zt")
 
 
 def _owner(folder: Path) -> int:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shlex
 import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tools.progress import Progress, Trouble
 
 _PATIENCE = 90.0
-_COMMAND = 'echo "Hello from $(hostname), at $(hostname -i)"; exec sleep 3600'
+#: It ends when it is asked to: the first process of a container gets no signal that it does not wait for.
+_COMMAND = 'echo "Hello from $(hostname), at $(hostname -i)"; trap exit TERM; sleep 3600 & wait'
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +42,30 @@ def run(client: Client, progress: Progress) -> str:
     progress.say(f"$ {client.line(*words)}")
     _finish(client.begin(*words))
     deadline = time.monotonic() + _PATIENCE
+    looks = ["list", "--name", name], ["logs", name]
     while True:
-        # Starting the client costs most of a second of CPU, three times; so the three go side by side.
-        calls = [client.begin(*words) for words in _looks(name)]
-        shown, listed, logs = [_finish(call) for call in calls]
-        container: dict[str, Any] = json.loads(shown)
-        if container["status"] == "Running" and logs.strip():
+        # Starting the client costs more than a second of CPU, so the two go side by side.
+        listed, logs = [_finish(call) for call in [client.begin(*words) for words in looks]]
+        shown = _row(listed)
+        if shown["status"] == "Running" and logs.strip():
             break
-        if container["status"] not in ("Creating", "Created", "Running") or time.monotonic() > deadline:
-            raise Trouble(f"container {name} is {container['status']}: {container['status_reason']}")
-    _, looked_list, looked_logs = _looks(name)
-    progress.say(f"$ {client.line(*looked_list)}")
+        if shown["status"] not in ("Creating", "Created", "Running") or time.monotonic() > deadline:
+            why = _finish(client.begin("show", name, "-f", "value", "-c", "status_reason")).strip()
+            raise Trouble(f"container {name} is {shown['status']}: {why}")
+    progress.say(f"$ {client.line(*looks[0])}")
     progress.detail(listed)
-    addresses = [entry["addr"] for entries in (container["addresses"] or {}).values() for entry in entries]
-    progress.say(f"its address is {', '.join(addresses)}")
-    progress.say(f"$ {client.line(*looked_logs)}")
+    progress.say(f"its address is {shown['addresses']}")
+    progress.say(f"$ {client.line(*looks[1])}")
     progress.detail(logs)
     return name
 
 
-def _looks(name: str) -> tuple[list[str], list[str], list[str]]:
-    return ["show", name, "-f", "json"], ["list", "--name", name], ["logs", name]
+def _row(table: str) -> dict[str, str]:
+    """The only row of a table of the client's, by column. Raises Trouble for a table without one."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")]
+    if len(rows) != 2:
+        raise Trouble(f"one container was to be expected in this list:\n{table}")
+    return dict(zip(*rows, strict=True))
 
 
 def _finish(call: subprocess.Popen[str]) -> str:

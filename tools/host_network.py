@@ -7,7 +7,7 @@ import ipaddress
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,21 +50,33 @@ def remember() -> dict[str, Any]:
 def restore(name: str, before: dict[str, Any]) -> None:
     """Take the bridge away, the rules about it, and the engine's chains and settings where it was the first engine here."""
     subprocess.run(["ip", "link", "delete", name], capture_output=True, check=False)
-    for tool in _filters():
-        first = not before.get("engine_chains", {}).get(tool, True)
+    firsts = [tool for tool in _filters() if not before.get("engine_chains", {}).get(tool, True)]
+    _remove_rules(_filters(), lambda words: name in words)
+    _remove_rules(firsts, lambda words: any(word.startswith("DOCKER") for word in words))
+    for tool in firsts:
+        for table in _TABLES:
+            for action in ("-F", "-X"):
+                for chain in _chains(tool, table):
+                    _attempt(tool, "-t", table, action, chain)
+        policy = before.get("forward_policy", {}).get(tool)
+        if policy:
+            _attempt(tool, "-P", "FORWARD", policy)
+    if before.get("ip_forward") == "0" and firsts == _filters():
+        _FORWARD.write_text("0\n")
+
+
+def remove_gone(prefix: str) -> None:
+    """Remove the rules about bridges with names like this that are gone."""
+    present = {path.name for path in Path("/sys/class/net").iterdir()}
+    _remove_rules(_filters(), lambda words: any(word.startswith(prefix) and word not in present for word in words))
+
+
+def _remove_rules(tools: Sequence[str], ours: Callable[[list[str]], bool]) -> None:
+    for tool in tools:
         for table in _TABLES:
             for rule in list(_rules(tool, table)):
-                if name in rule or (first and any(word.startswith("DOCKER") for word in rule)):
+                if ours(rule):
                     _attempt(tool, "-t", table, "-D", *rule[1:])
-            for chain in _chains(tool, table) if first else []:
-                _attempt(tool, "-t", table, "-F", chain)
-            for chain in _chains(tool, table) if first else []:
-                _attempt(tool, "-t", table, "-X", chain)
-        policy = before.get("forward_policy", {}).get(tool)
-        if first and policy:
-            _attempt(tool, "-P", "FORWARD", policy)
-    if before.get("ip_forward") == "0" and not any(before.get("engine_chains", {}).values()):
-        _FORWARD.write_text("0\n")
 
 
 def _filters() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -45,12 +46,12 @@ def unmount_below(folder: Path) -> None:
 
 def remove_groups(ours: Callable[[str], bool], root: Path = Path("/sys/fs/cgroup")) -> None:
     """Remove the empty control groups whose name is ours, with those in them, in every hierarchy."""
-    for group in sorted((path for path in root.rglob("*") if path.is_dir() and ours(path.name)), key=lambda path: -len(path.parts)):
-        for inner in sorted((path for path in group.rglob("*") if path.is_dir()), key=lambda path: -len(path.parts)):
-            with suppress(OSError):
-                inner.rmdir()
-        with suppress(OSError):
-            group.rmdir()
+    # Others make and remove groups meanwhile, so what is not there any more is not missed.
+    for parent, folders, _ in os.walk(root):
+        for name in filter(ours, folders):
+            for group, _, _ in os.walk(Path(parent, name), topdown=False):
+                with suppress(OSError):
+                    Path(group).rmdir()
 
 
 def _group_exists() -> bool:

@@ -89,7 +89,7 @@ def running(state: Path) -> list[int]:
 def stop(state: Path, progress: Progress) -> None:
     """End it; its containers go on."""
     for pid in running(state):
-        progress.say("stopping the service; its containers go on")
+        progress.say("stopping the service")
         if not processes.end(pid, 20):
             progress.say("it did not end within 20 seconds, so it was made to")
 
