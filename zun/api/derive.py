@@ -33,7 +33,10 @@ class Purpose(enum.Enum):
 
 
 class Strict(enum.Flag):
-    """Where an unknown name is refused (REST contract, section 4, "Two kinds of check"); elsewhere it is ignored."""
+    """Where an unknown name is refused (REST contract, section 4, "Two kinds of check"); elsewhere it is ignored.
+
+    QUERY refuses it in the query alone, BODY wherever it is given.
+    """
 
     NOTHING = 0
     QUERY = enum.auto()
@@ -114,7 +117,7 @@ class Form:
             slot = self._slots.get(name)
             if slot is not None and slot.in_query:
                 given[name] = text
-            elif strict & Strict.QUERY:
+            elif strict:
                 raise errors.SchemaValidationError(field=excerpt(name), rule="is not a query parameter of this call")
         for name, value in body.items():
             if name in given:

@@ -1,0 +1,128 @@
+"""Actions, hosts, services, availability zones (REST contract, sections 8 and 11 to 13)."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from tests.api.edge import HOST, NOW, OWN, Edge, error
+from zun.domain.action import Action, ActionState, StepEvent
+from zun.domain.container import Container
+
+EVENT = StepEvent(event="pull", start_time=NOW, finish_time=NOW + timedelta(seconds=1), result="Error", traceback="Traceback: line 1")
+
+
+def act(edge: Edge, row: Container, verb: str, request: str) -> None:
+    with edge.store.write() as tx:
+        tx.add(
+            Action(
+                uuid=str(uuid.uuid4()),
+                action=verb,
+                sandbox_uuid=row.sandbox_uuid,
+                container_uuid=row.uuid,
+                request_id=request,
+                project_id=OWN,
+                user_id="mia",
+                state=ActionState.DONE,
+                finish_time=NOW,
+                message="Error",
+                events=[EVENT],
+            )
+        )
+
+
+def test_actions_are_listed_the_newest_first(edge: Edge) -> None:
+    row = edge.add_container()
+    act(edge, row, "create", "req-1"), act(edge, row, "stop", "req-2")
+    actions = edge("GET", "/v1/containers/web/container_actions").json["containerActions"]
+    assert [each["action"] for each in actions] == ["stop", "create"]
+    assert {name: each for name, each in actions[0].items() if name != "start_time"} == {
+        "action": "stop",
+        "container_uuid": row.uuid,
+        "request_id": "req-2",
+        "user_id": "mia",
+        "project_id": OWN,
+        "finish_time": "2024-05-01T12:30:00.000001",
+        "message": "Error",
+    }
+    assert datetime.strptime(actions[0]["start_time"], "%Y-%m-%dT%H:%M:%S.%f")
+
+
+def test_an_action_tells_its_events_and_only_administrators_see_tracebacks(edge: Edge) -> None:
+    act(edge, edge.add_container(), "create", "req-1")
+    shown = edge("GET", "/v1/containers/web/container_actions/req-1").json
+    event = {
+        "event": "pull",
+        "start_time": "2024-05-01T12:30:00.000001",
+        "finish_time": "2024-05-01T12:30:01.000001",
+        "result": "Error",
+        "traceback": None,
+    }
+    assert shown["events"] == [event]
+    seen = edge("GET", "/v1/containers/web/container_actions/req-1", role="admin").json
+    assert seen["events"] == [{**event, "traceback": "Traceback: line 1"}]
+
+
+def test_an_action_of_another_container_is_not_found(edge: Edge) -> None:
+    act(edge, edge.add_container("one"), "create", "req-1")
+    edge.add_container("two")
+    found = error(edge("GET", "/v1/containers/two/container_actions/req-1"))
+    assert (found["status"], found["code"]) == (404, "container.action-not-found")
+
+
+def test_hosts_show_what_they_have_and_what_is_taken(edge: Edge) -> None:
+    edge.add_container(cpu=0.5, memory=256)
+    edge.add_container(cpu=1.0, memory=512)
+    (shown,) = edge("GET", "/v1/hosts", role="admin", at="1.4").json["hosts"]
+    assert set(shown) == set(
+        "uuid links hostname mem_total mem_used total_containers cpus cpu_used architecture os_type os kernel_version labels disk_total"
+        " disk_used disk_quota_supported runtimes enable_cpu_pinning".split()
+    )
+    assert [shown[name] for name in ("hostname", "mem_total", "mem_used", "cpus", "cpu_used", "disk_used")] == [HOST, 8192, 768, 4, 1.5, 0]
+    for id in (HOST, shown["uuid"]):
+        assert edge("GET", f"/v1/hosts/{id}?anything=1", role="admin", at="1.40").json == shown
+
+
+def test_a_host_that_is_none_is_404(edge: Edge) -> None:
+    for id in ("nowhere", "a b", "%00", "x" * 300):
+        assert error(edge("GET", f"/v1/hosts/{id}", role="admin", at="1.4"))["code"] == "container.host-not-found"
+
+
+def test_hosts_come_in_pages_by_name(edge: Edge) -> None:
+    edge.add_host("alpha")
+    first = edge("GET", "/v1/hosts?limit=1", role="admin", at="1.4").json
+    assert [each["hostname"] for each in first["hosts"]] == ["alpha"]
+    assert "sort_key=hostname" in first["next"]
+    second = edge("GET", first["next"].removeprefix("http://cloud.example:9517"), role="admin", at="1.4").json
+    assert [each["hostname"] for each in second["hosts"]] == [HOST]
+
+
+def test_services_show_whether_they_are_up(edge: Edge) -> None:
+    edge.add_host("silent", seen=NOW - timedelta(seconds=181))
+    answer = edge("GET", "/v1/services/?unknown=1", role="admin")
+    assert list(answer.json) == ["services"]
+    services = {each["host"]: each for each in answer.json["services"]}
+    assert {host: each["state"] for host, each in services.items()} == {HOST: "up", "silent": "down"}
+    shown = services[HOST]
+    assert set(shown) == set(
+        "id host binary availability_zone disabled disabled_reason forced_down last_seen_up report_count state created_at"
+        " updated_at".split()
+    )
+    assert (shown["id"], shown["binary"], shown["last_seen_up"]) == (1, "zun-compute", "2024-05-01T12:30:00.000001")
+
+
+def test_zones_are_those_of_the_services_each_once(edge: Edge) -> None:
+    edge.add_host("two"), edge.add_host("three", zone="attic")
+    zones = edge("GET", "/v1/availability_zones").json
+    assert zones == {"availability_zones": [{"availability_zone": "attic"}, {"availability_zone": "nova"}], "next": None}
+
+
+def test_a_page_as_long_as_the_zones_is_no_error(edge: Edge) -> None:
+    edge.add_host("three", zone="attic")
+    first = edge("GET", "/v1/availability_zones?limit=1").json
+    assert first["availability_zones"] == [{"availability_zone": "attic"}]
+    second = edge("GET", first["next"].removeprefix("http://cloud.example:9517")).json
+    assert second["availability_zones"] == [{"availability_zone": "nova"}]
+    assert edge("GET", "/v1/availability_zones?limit=2").status_code == 200
+    assert edge("GET", "/v1/availability_zones?marker=moon").status_code == 404
+    assert edge("GET", "/v1/availability_zones?sort_key=host").status_code == 400
