@@ -127,7 +127,6 @@ def test_values_are_kept_in_their_one_form(edge: Edge, field: str, sent: Any, ke
 
 #: nothing is said by these: the container is as if they had not been sent
 NULLS = [
-    *(
     *"name command entrypoint cpu memory disk environment labels workdir restart_policy auto_remove image_driver".split(),
     *"image_pull_policy security_groups nets mounts healthcheck exposed_ports runtime hints availability_zone".split(),
 ]
