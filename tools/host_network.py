@@ -14,6 +14,7 @@ from typing import Any
 from tools.progress import Trouble
 
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+_TOOLS = ("iptables", "ip6tables")
 _TABLES = ("filter", "nat", "raw")
 _POOL = ipaddress.ip_network("10.190.0.0/16")
 
@@ -38,40 +39,33 @@ def add_bridge(name: str) -> None:
 
 
 def remember() -> dict[str, Any]:
-    """What an engine is going to change."""
-    filters = _filters()
+    """What an engine is going to change. Where a tool is not installed yet, nobody has used it."""
     return {
         "ip_forward": _FORWARD.read_text().strip(),
-        "forward_policy": {tool: _policy(tool) for tool in filters},
-        "engine_chains": {tool: any(_chains(tool, table) for table in _TABLES) for tool in filters},
+        "forward_policy": {tool: _policy(tool) for tool in _TOOLS},
+        "engine_chains": {tool: any(_chains(tool, table) for table in _TABLES) for tool in _TOOLS},
     }
 
 
 def restore(name: str, before: dict[str, Any]) -> None:
-    """Take the bridge away, the rules about it, and the engine's chains and settings where it was the first engine here."""
+    """Take the bridge away and the rules about it; the engine's chains and settings too, if it was the first engine here and is the last."""
     subprocess.run(["ip", "link", "delete", name], capture_output=True, check=False)
-    firsts = [tool for tool in _filters() if not before.get("engine_chains", {}).get(tool, True)]
-    _remove_rules(_filters(), lambda words: name in words)
-    _remove_rules(firsts, lambda words: any(word.startswith("DOCKER") for word in words))
-    for tool in firsts:
-        for table in _TABLES:
-            for action in ("-F", "-X"):
-                for chain in _chains(tool, table):
-                    _attempt(tool, "-t", table, action, chain)
-        policy = before.get("forward_policy", {}).get(tool)
-        if policy:
-            _attempt(tool, "-P", "FORWARD", policy)
-    if before.get("ip_forward") == "0" and firsts == _filters():
+    _remove_rules(lambda words: name in words)
+    alone = [tool for tool in _TOOLS if not before["engine_chains"][tool] and not _used(tool)]
+    for tool in alone:
+        _remove_chains(tool)
+        _attempt(tool, "-P", "FORWARD", before["forward_policy"][tool])
+    if before["ip_forward"] == "0" and len(alone) == len(_TOOLS):
         _FORWARD.write_text("0\n")
 
 
 def remove_gone(prefix: str) -> None:
     """Remove the rules about bridges with names like this that are gone."""
     present = {path.name for path in Path("/sys/class/net").iterdir()}
-    _remove_rules(_filters(), lambda words: any(word.startswith(prefix) and word not in present for word in words))
+    _remove_rules(lambda words: any(word.startswith(prefix) and word not in present for word in words))
 
 
-def _remove_rules(tools: Sequence[str], ours: Callable[[list[str]], bool]) -> None:
+def _remove_rules(ours: Callable[[list[str]], bool], tools: Sequence[str] = _TOOLS) -> None:
     for tool in tools:
         for table in _TABLES:
             for rule in list(_rules(tool, table)):
@@ -79,8 +73,22 @@ def _remove_rules(tools: Sequence[str], ours: Callable[[list[str]], bool]) -> No
                     _attempt(tool, "-t", table, "-D", *rule[1:])
 
 
-def _filters() -> list[str]:
-    return [tool for tool in ("iptables", "ip6tables") if shutil.which(tool)]
+def _used(tool: str) -> bool:
+    """Whether an engine's chains speak of some bridge: then another engine lives here."""
+    rules = [rule for table in _TABLES for rule in _rules(tool, table)]
+    return any(("-i" in rule or "-o" in rule) and _of_engine(rule) for rule in rules)
+
+
+def _remove_chains(tool: str) -> None:
+    _remove_rules(_of_engine, [tool])
+    for table in _TABLES:
+        for action in ("-F", "-X"):
+            for chain in _chains(tool, table):
+                _attempt(tool, "-t", table, action, chain)
+
+
+def _of_engine(rule: list[str]) -> bool:
+    return any(word.startswith("DOCKER") for word in rule)
 
 
 def _rules(tool: str, table: str) -> Iterator[list[str]]:
@@ -93,16 +101,19 @@ def _chains(tool: str, table: str) -> list[str]:
     return [line.split()[1] for line in _listed(tool, table) if line.startswith("-N DOCKER")]
 
 
-def _policy(tool: str) -> str | None:
-    return next((line.split()[2] for line in _listed(tool, "filter") if line.startswith("-P FORWARD ")), None)
+def _policy(tool: str) -> str:
+    return next((line.split()[2] for line in _listed(tool, "filter") if line.startswith("-P FORWARD ")), "ACCEPT")
 
 
 def _listed(tool: str, table: str) -> list[str]:
+    if shutil.which(tool) is None:
+        return []
     return subprocess.run([tool, "-w", "-t", table, "-S"], capture_output=True, text=True, check=False).stdout.splitlines()
 
 
 def _attempt(tool: str, *arguments: str) -> None:
-    subprocess.run([tool, "-w", *arguments], capture_output=True, check=False)
+    if shutil.which(tool):
+        subprocess.run([tool, "-w", *arguments], capture_output=True, check=False)
 
 
 def _run(*command: str) -> str:

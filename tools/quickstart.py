@@ -61,7 +61,7 @@ def start(folder: Path, port: int, progress: Progress) -> None:
     venv = _environment(folder)
     if not environment.ready(venv):
         _install(venv, made, progress)
-    zun = Service(folder, venv, port, _variables())
+    zun = Service(folder, venv, port, _variables(folder))
     service.start(zun, str(runs_on.path), progress)
     busybox.ensure(runs_on, made, progress)
     service.wait(zun)
@@ -161,13 +161,14 @@ def _environment(folder: Path) -> Environment:
     return Environment(folder / "venv", Path(__file__).resolve().parents[1], ["client"], cache=folder / "cache")
 
 
-def _variables() -> Mapping[str, str]:
+def _variables(folder: Path) -> Mapping[str, str]:
     """The environment of service and client: ``clouds.yaml`` is that of the person who typed the command, with or without sudo."""
     variables = {key: value for key, value in os.environ.items() if not key.startswith(("OS_", "PYTHON"))}
     given, person = os.environ.get("OS_CLIENT_CONFIG_FILE"), os.environ.get("SUDO_USER")
     # In a root shell that was opened with sudo, the person is root by now.
     typed_with_sudo = person and "quickstart" in os.environ.get("SUDO_COMMAND", "")
     home = pwd.getpwnam(str(person)).pw_dir if typed_with_sudo else str(Path.home())
+    variables["XDG_CACHE_HOME"] = str(folder / "cache")
     variables["OS_CLIENT_CONFIG_FILE"] = given or f"{home}/.config/openstack/clouds.yaml"
     return variables
 
