@@ -50,6 +50,7 @@ class Dockerd:
         self._make_bridge()
         for stale in (self.root / "docker.pid", Path(self.socket)):
             stale.unlink(missing_ok=True)
+        self._forget_dead_containerd()
         command = ["dockerd", "--data-root", str(self.root / "data"), "--exec-root", str(self.root / "exec")]
         command += ["--host", f"unix://{self.socket}", "--pidfile", str(self.root / "docker.pid"), "--bridge", self._bridge]
         with self.root.joinpath("log").open("ab") as log:
@@ -67,13 +68,13 @@ class Dockerd:
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it without a warning; its containers live on until :meth:`start`."""
+        """End it without a warning; its containers live on until :meth:`start`, which ends them: Docker does so unless told otherwise."""
         self._end(signal.SIGKILL)
 
     def clean(self) -> None:
         """Stop it and remove all that it left on the machine."""
         self.stop()
-        self._end_containerd()
+        self._end_remains()
         with contextlib.suppress(OSError):
             mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
             for point in sorted((point for point in mounts if point.startswith(f"{self.root}/")), key=len, reverse=True):
@@ -101,13 +102,25 @@ class Dockerd:
             process.kill()
             process.wait()
 
-    def _end_containerd(self) -> None:
-        """Its containerd ends with it, unless it was killed."""
-        for name in ("exec/containerd/containerd.pid",):
+    def _end_remains(self) -> None:
+        """End what a killed dockerd leaves running: its containerd, the keepers of its containers, and these. All have its directory in
+        their command line, which no other process of the machine has; a keeper's children are containers."""
+        for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError, ValueError):
-                pid = int(self.root.joinpath(name).read_text())
-                if str(self.root) in Path(f"/proc/{pid}/cmdline").read_text():
-                    os.kill(pid, signal.SIGTERM)
+                pid, words = int(entry.name), entry.joinpath("cmdline").read_bytes().split(b"\0")
+                if b"containerd" not in words[0] or not any(word.startswith(f"{self.root}/".encode()) for word in words):
+                    continue
+                children = entry.joinpath(f"task/{pid}/children").read_text().split() if b"shim" in words[0] else []
+                for each in (*map(int, children), pid):
+                    os.kill(each, signal.SIGKILL)
+
+    def _forget_dead_containerd(self) -> None:
+        """A killed dockerd takes its containerd along, but the next one believes in the number that is left, if only a zombie has it."""
+        with contextlib.suppress(OSError, ValueError):
+            pid_file = self.root / "exec/containerd/containerd.pid"
+            command = Path("/proc", pid_file.read_text().strip(), "cmdline")
+            if not (command.exists() and command.read_bytes()):
+                pid_file.unlink()
 
     def _make_bridge(self) -> None:
         if Path("/sys/class/net", self._bridge).exists():

@@ -12,6 +12,7 @@ from tests.engines import Dockerd
 from tests.images import load_busybox
 from zun import errors
 from zun.conformance import runtime as suite
+from zun.domain.lifecycle import EngineState
 from zun.drivers.runtime import labels
 from zun.drivers.runtime.docker import DockerRuntime
 from zun.drivers.runtime.docker_http import DockerHttp
@@ -107,6 +108,22 @@ def raw(engine: Dockerd, method: str, path: str, body: object = None) -> dict:
         return answer.data
     finally:
         http.close()
+
+
+def test_an_engine_that_was_killed_tells_the_truth_when_it_is_back(own_dockerd: Dockerd) -> None:
+    bench = suite.Bench(DockerRuntime(own_dockerd.socket, "cloud"), load_busybox(own_dockerd.socket))
+    sandbox = bench.sandbox()
+    uuid = bench.running(suite.STUBBORN, sandbox_uuid=sandbox)
+    own_dockerd.kill()
+    with pytest.raises(errors.EngineUnavailable):
+        bench.runtime.inspect(uuid)
+    own_dockerd.start()
+    bench.sandbox(uuid=sandbox)
+    assert bench.runtime.start(uuid).state is EngineState.RUNNING
+    assert bench.runtime.top(uuid).processes
+    bench.runtime.remove_sandbox(sandbox)
+    assert bench.runtime.scan() == []
+    bench.runtime.close()
 
 
 def test_an_engine_that_goes_away_and_comes_back(own_dockerd: Dockerd) -> None:

@@ -68,6 +68,11 @@ def test_what_lives_has_neither_exit_code_nor_end() -> None:
     assert shown.started_at == datetime(2026, 1, 2)
 
 
+def test_an_end_is_never_before_its_beginning() -> None:
+    shown = docker_read.container("c", inspected(Status="exited", StartedAt="2026-01-02T00:00:01Z", FinishedAt="2026-01-02T00:00:00.9Z"))
+    assert shown.finished_at == shown.started_at == datetime(2026, 1, 2, 0, 0, 1)
+
+
 @pytest.mark.parametrize(
     ("driver", "filesystem", "mount", "quota"),
     [

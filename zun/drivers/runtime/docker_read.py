@@ -49,6 +49,10 @@ def container(uuid: str, inspected: Json) -> ContainerState:
     shown, mark = inspected["State"], labels.read(inspected["Config"].get("Labels"))
     now = state(shown.get("Status"))
     ended = now in _ENDED
+    started, finished = moment(shown.get("StartedAt")), moment(shown.get("FinishedAt"))
+    if started and finished:
+        # Docker takes the two times from two clocks: one that ends at once may seem to have ended just before it began.
+        finished = max(started, finished)
     return ContainerState(
         uuid=uuid,
         sandbox_uuid=mark.sandbox if mark else "",
@@ -57,8 +61,8 @@ def container(uuid: str, inspected: Json) -> ContainerState:
         state=now,
         exit_code=shown.get("ExitCode") if ended else None,
         error=shown.get("Error") or None,
-        started_at=moment(shown.get("StartedAt")),
-        finished_at=moment(shown.get("FinishedAt")) if ended else None,
+        started_at=started,
+        finished_at=finished if ended else None,
     )
 
 
