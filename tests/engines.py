@@ -22,7 +22,7 @@ from zun import errors
 from zun.drivers.runtime.docker_http import DockerHttp
 
 # Its asserts shall explain themselves, though it is no test module.
-pytest.register_assert_rewrite("zun.conformance.runtime")
+pytest.register_assert_rewrite("zun.conformance")
 
 _READY_SECONDS = 60.0
 
