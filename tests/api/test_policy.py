@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from oslo_context.context import RequestContext
 
 from tests.api.edge import OWN, Edge, error
+from zun.api.context import Context
 from zun.api.policy import Policy, list_rules
 from zun.api.routes import ROUTES
 from zun.db.store import SqlStore
@@ -119,5 +119,5 @@ def test_a_file_of_rules_changes_them_and_is_read_again_when_it_changes(sqlite_s
 
 
 def test_a_rule_that_does_not_exist_denies_even_administrators(edge: Edge) -> None:
-    context = RequestContext(project_id=OWN, user_id="ada", roles=["admin"], overwrite=False)
+    context = Context(project_id=OWN, user_id="ada", roles=["admin"], overwrite=False)
     assert not Policy(edge.conf).allows("container:fly", context)

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from oslo_context.context import RequestContext
-
 from zun.api import context as contexts
+from zun.api.context import Context
 from zun.api.derive import Forms
 from zun.conductor.accept import Accept
 from zun.conductor.verbs import Verbs
@@ -21,13 +20,13 @@ from zun.interfaces.store import Store
 class Rules(Protocol):
     """What handlers ask of the policy; :class:`zun.api.policy.Policy` answers."""
 
-    def is_admin(self, context: RequestContext) -> bool:
+    def is_admin(self, context: Context) -> bool:
         """Whether the caller is an administrator of the whole cloud."""
 
-    def allows(self, rule: str, context: RequestContext, target: Mapping[str, Any] | None = None) -> bool:
+    def allows(self, rule: str, context: Context, target: Mapping[str, Any] | None = None) -> bool:
         """Whether the caller passes the rule."""
 
-    def require(self, rule: str, context: RequestContext, target: Mapping[str, Any] | None = None) -> None:
+    def require(self, rule: str, context: Context, target: Mapping[str, Any] | None = None) -> None:
         """Raises PolicyNotAuthorized unless the caller passes the rule."""
 
 
@@ -52,7 +51,7 @@ class Call:
 
     parts: Parts
     version: Version
-    context: RequestContext
+    context: Context
     #: scheme, host and port that the client used
     host_url: str
     #: the path's own parameters

@@ -11,9 +11,17 @@ from zun.domain.action import Caller
 REQUEST_ID = "openstack.request_id"
 
 
-def of(environ: dict[str, Any]) -> RequestContext:
+class Context(RequestContext):
+    """The caller, and what the policy has said of him in this request: asking oslo.policy costs a third of a millisecond each time."""
+
+    def __init__(self, **known: Any) -> None:
+        super().__init__(**known)
+        self.verdicts: dict[tuple[Any, ...], bool] = {}
+
+
+def of(environ: dict[str, Any]) -> Context:
     """The request's context; it is also what log lines of this thread are marked with from now on."""
-    return RequestContext.from_environ(environ, request_id=environ.get(REQUEST_ID))
+    return Context.from_environ(environ, request_id=environ.get(REQUEST_ID))
 
 
 def caller(context: RequestContext) -> Caller:

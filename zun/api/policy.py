@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from oslo_config import cfg
-from oslo_context.context import RequestContext
 from oslo_policy import policy
 
 from zun import errors
+from zun.api.context import Context
 from zun.api.routes import ROUTES, Who
 from zun.domain.container import Container
 from zun.domain.model import fields
@@ -105,28 +105,51 @@ def _documented(name: str, who: Who, doc: str, operations: list[tuple[str, str]]
     return policy.DocumentedRuleDefault(name, CHECKS[who], doc, [{"method": method, "path": path} for method, path in operations])
 
 
+class _Enforcer(policy.Enforcer):
+    """Looks for changed files when it is told to, not at every question: a request asks ten, and the look costs more than the answer."""
+
+    def load_rules(self, force_reload: bool = False) -> None:
+        """What oslo.policy calls before every answer."""
+        if force_reload:
+            super().load_rules(force_reload)
+
+    def look(self) -> None:
+        """Read the files again, if they have changed."""
+        super().load_rules()
+
+
 class Policy:
-    """Asks the rules; a rule that does not exist denies. The policy file is read again when it changes. Safe for several threads."""
+    """Asks the rules; a rule that does not exist denies. A file that has changed is read again when the next request asks its first
+    question. Safe for several threads."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        self._enforcer = policy.Enforcer(conf)
+        self._enforcer = _Enforcer(conf)
         self._enforcer.register_defaults(list_rules())
         # Reading a changed file is not safe beside another thread that asks.
         self._lock = threading.Lock()
+        #: the request that each thread is at, by its context, and whether its caller is an administrator
+        self._request = threading.local()
 
-    def is_admin(self, context: RequestContext) -> bool:
+    def is_admin(self, context: Context) -> bool:
         """Whether the caller is an administrator of the whole cloud."""
-        return self._ask(ADMIN, {}, _credentials(context, is_admin=False))
+        return self._verdict(ADMIN, {}, context, is_admin=False)
 
-    def allows(self, rule: str, context: RequestContext, target: Mapping[str, Any] | None = None) -> bool:
+    def allows(self, rule: str, context: Context, target: Mapping[str, Any] | None = None) -> bool:
         """Whether the caller passes the rule, on ``target``: a thing's project_id and user_id, by default the caller's own."""
-        credentials = _credentials(context, is_admin=self.is_admin(context))
-        return self._ask(rule, dict(target or {"project_id": context.project_id, "user_id": context.user_id}), credentials)
+        of = dict(target or {"project_id": context.project_id, "user_id": context.user_id})
+        return self._verdict(rule, of, context, is_admin=self.is_admin(context))
 
-    def require(self, rule: str, context: RequestContext, target: Mapping[str, Any] | None = None) -> None:
+    def require(self, rule: str, context: Context, target: Mapping[str, Any] | None = None) -> None:
         """Raises PolicyNotAuthorized unless the caller passes the rule."""
         if not self.allows(rule, context, target):
             raise errors.PolicyNotAuthorized(rule=rule)
+
+    def _verdict(self, rule: str, target: dict[str, Any], context: Context, *, is_admin: bool) -> bool:
+        key = (rule, *target.values())
+        verdict = context.verdicts.get(key)
+        if verdict is None:
+            verdict = context.verdicts[key] = self._ask(rule, target, _credentials(context, is_admin=is_admin))
+        return verdict
 
     def _ask(self, rule: str, target: dict[str, Any], credentials: dict[str, Any]) -> bool:
         try:
@@ -136,7 +159,7 @@ class Policy:
             return False
 
 
-def _credentials(context: RequestContext, *, is_admin: bool) -> dict[str, Any]:
+def _credentials(context: Context, *, is_admin: bool) -> dict[str, Any]:
     return {
         "user_id": context.user_id,
         "project_id": context.project_id,
