@@ -48,7 +48,7 @@ def remember() -> dict[str, Any]:
 
 
 def restore(name: str, before: dict[str, Any]) -> None:
-    """Take the bridge away and the rules about it; the engine's chains and settings too, if it was the first engine here and is the last."""
+    """Take the bridge away and the rules about it; an engine's chains and settings too, if it was the first here and is the last."""
     subprocess.run(["ip", "link", "delete", name], capture_output=True, check=False)
     _remove_rules(lambda words: name in words)
     alone = [tool for tool in _TOOLS if not before["engine_chains"][tool] and not _used(tool)]

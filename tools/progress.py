@@ -13,8 +13,9 @@ class Trouble(Exception):
 class Progress:
     """Prints one line a step, with the seconds since the beginning in front."""
 
-    def __init__(self) -> None:
-        self._begun = time.monotonic()
+    def __init__(self, spent: float = 0.0) -> None:
+        """``spent`` seconds went by before this was made."""
+        self._begun = time.monotonic() - spent
 
     @property
     def seconds(self) -> float:

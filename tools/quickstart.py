@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     """The exit code."""
     asked = _parse(arguments)
     folder = asked.state_dir.absolute()
-    progress = Progress()
+    progress = Progress(float(os.environ.get("ZUN_QUICKSTART_SECONDS", "0")))
     # The client that is installed here is for everybody; secrets get their own modes.
     os.umask(0o022)
     # A person's Ctrl-C, a closed terminal and a polite kill all end the same way; the next run takes up what is there.
