@@ -105,30 +105,14 @@ def _documented(name: str, who: Who, doc: str, operations: list[tuple[str, str]]
     return policy.DocumentedRuleDefault(name, CHECKS[who], doc, [{"method": method, "path": path} for method, path in operations])
 
 
-class _Enforcer(policy.Enforcer):
-    """Looks for changed files when it is told to, not at every question: a request asks ten, and the look costs more than the answer."""
-
-    def load_rules(self, force_reload: bool = False) -> None:
-        """What oslo.policy calls before every answer."""
-        if force_reload:
-            super().load_rules(force_reload)
-
-    def look(self) -> None:
-        """Read the files again, if they have changed."""
-        super().load_rules()
-
-
 class Policy:
-    """Asks the rules; a rule that does not exist denies. A file that has changed is read again when the next request asks its first
-    question. Safe for several threads."""
+    """Asks the rules; a rule that does not exist denies. The policy file is read again when it changes. Safe for several threads."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        self._enforcer = _Enforcer(conf)
+        self._enforcer = policy.Enforcer(conf)
         self._enforcer.register_defaults(list_rules())
         # Reading a changed file is not safe beside another thread that asks.
         self._lock = threading.Lock()
-        #: the request that each thread is at, by its context, and whether its caller is an administrator
-        self._request = threading.local()
 
     def is_admin(self, context: Context) -> bool:
         """Whether the caller is an administrator of the whole cloud."""
