@@ -21,6 +21,8 @@ from zun.drivers.runtime.docker_http import DockerHttp
 
 #: Nothing here measures time: these are the bounds after which a test gives up.
 PATIENCE = 60.0
+#: A program that ends when it is asked to, so that no test waits for the grace of a stop.
+PROGRAM = ("sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait")
 DEPLOYMENT_LABEL = "org.openstack.zun.deployment"
 
 
@@ -136,7 +138,7 @@ class Aio:
 
     def create(self, *command: str, run: bool = True, **fields: Any) -> str:
         """Ask for a container; returns its uuid."""
-        body = {"image": "busybox", "command": list(command or ("sleep", "1000")), "cpu": 0.1, "memory": 32} | fields
+        body = {"image": "busybox", "command": list(command or PROGRAM), "cpu": 0.1, "memory": 32} | fields
         answer = self.post("/containers", params={"run": run}, json=body)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["uuid"])
@@ -196,16 +198,18 @@ def engine(dockerd: Dockerd) -> Dockerd:
 @pytest.fixture(scope="session")
 def service(engine: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aio]:
     """A service that the tests of the session share; none of them ends it."""
-    aio = Aio(tmp_path_factory.mktemp("aio"), engine)
-    aio.start()
-    yield aio
-    aio.clean()
+    yield from _running(Aio(tmp_path_factory.mktemp("aio"), engine))
 
 
 @pytest.fixture
 def own_service(engine: Dockerd, tmp_path: Path) -> Iterator[Aio]:
     """A service of the test's own, running."""
-    aio = Aio(tmp_path, engine)
-    aio.start()
-    yield aio
-    aio.clean()
+    yield from _running(Aio(tmp_path, engine))
+
+
+def _running(aio: Aio) -> Iterator[Aio]:
+    try:
+        aio.start()
+        yield aio
+    finally:
+        aio.clean()

@@ -22,6 +22,8 @@ from zun.wiring import Embedded, deployment
 
 LOG = logging.getLogger(__name__)
 
+STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
+
 
 def configure(arguments: Sequence[str]) -> cfg.ConfigOpts:
     """The configuration, with the embedded service's own defaults beneath what the files say."""
@@ -42,6 +44,8 @@ def configure(arguments: Sequence[str]) -> cfg.ConfigOpts:
 def main(arguments: Sequence[str] | None = None, *, fault: saga.FaultPoint = saga.no_fault) -> int:
     """Serve until told to stop. Returns the exit code: 1 where the service cannot begin. ``fault`` is for tests that kill it."""
     os.umask(0o077)
+    # Blocked here, so in every thread, and waited for below: a handler could run just before the main thread falls asleep for ever.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     conf = configure(sys.argv[1:] if arguments is None else arguments)
     log.setup(conf, "zun")
     endpoint = f"http://{conf.api.host_ip}:{conf.api.port}/v1"
@@ -68,13 +72,10 @@ def main(arguments: Sequence[str] | None = None, *, fault: saga.FaultPoint = sag
         LOG.error("cannot begin to serve %s: %s", endpoint, cause)
         return 1
     serving = threading.Thread(target=server.run, name="api", daemon=True)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
     service.start()
     serving.start()
     LOG.info("serving %s; cloud '%s' in %s", endpoint, ensured.cloud, ensured.clouds_file)
-    stopping.wait()
+    signal.sigwait(STOPPING)
     LOG.info("stopping; containers go on")
     server.close()
     service.stop()
