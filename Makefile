@@ -37,8 +37,8 @@ constraints: $(VENV) ## make constraints.txt anew from pyproject.toml: the versi
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make constraints' pyproject.toml - --output-file constraints.txt
 
 config-samples: $(VENV) ## make the samples under etc/ anew from the declared options and rules
-	$(BIN)/oslopolicy-sample-generator --namespace zun --format yaml --output-file etc/policy.yaml.sample
-	$(BIN)/oslo-config-generator --config-file etc/config-generator.conf
+	$(BIN)/oslo-config-generator --config-file etc/zun/config-generator.conf
+	$(BIN)/oslopolicy-sample-generator --config-file etc/zun/policy-generator.conf
 
 docs: $(VENV) ## make the generated pages under docs/ anew
 	$(BIN)/python -m tools.draw_lifecycle > docs/lifecycle.md.new

@@ -46,7 +46,7 @@ def run(client: Client, progress: Progress) -> str:
     while True:
         # Starting the client costs more than a second of CPU, so the two go side by side.
         listed, logs = [_finish(call) for call in [client.begin(*words) for words in looks]]
-        shown = _row(listed)
+        shown = row_of(listed)
         if shown["status"] == "Running" and logs.strip():
             break
         if shown["status"] not in ("Creating", "Created", "Running") or time.monotonic() > deadline:
@@ -60,7 +60,7 @@ def run(client: Client, progress: Progress) -> str:
     return name
 
 
-def _row(table: str) -> dict[str, str]:
+def row_of(table: str) -> dict[str, str]:
     """The only row of a table of the client's, by column. Raises Trouble for a table without one."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")]
     if len(rows) != 2:

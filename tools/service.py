@@ -20,7 +20,7 @@ from tools.progress import Progress, Trouble
 
 _PATIENCE = 60.0
 _CONFIGURATION = """\
-# Written by the quick start, at each run. All options, with their defaults: etc/zun.conf.sample
+# Written by the quick start, at each run. All options, with their defaults: etc/zun/zun.conf.sample
 [api]
 port = {port}
 
