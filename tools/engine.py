@@ -69,7 +69,7 @@ def uninstall(record: Record, progress: Progress) -> None:
     progress.say(f"removing the {len(record.packages)} packages that the quick start has installed")
     if "docker.io" in record.packages and systemd_runs():
         subprocess.run(["systemctl", "stop", "docker.socket", "docker", "containerd"], capture_output=True, check=False)
-    if "docker.io" in record.packages:
+    if "docker.io" in record.packages and not record.own_engine:
         # Before the packages, because iptables may be among them.
         host_network.restore("docker0", record.before["network"])
     packages.purge(record.packages)
@@ -83,9 +83,14 @@ def systemd_runs() -> bool:
 
 
 def _answering(record: Record, environment: Mapping[str, str]) -> Engine | None:
-    if record.own_engine:
-        own = Engine(_own_socket(record))
-        return own if own.answers() else None
+    """The engine of the last run, else one that is here already. Raises Trouble for one that somebody else must start."""
+    if record.socket or record.own_engine:
+        last = Engine(Path(record.socket or _own_socket(record)))
+        if last.answers():
+            return last
+        if not record.own_engine and not (last.path == SYSTEM_SOCKET and systemd_runs()):
+            raise Trouble(f"the containers live in the engine at {last.path}, and it does not answer; please start it")
+        return None
     given = environment.get("DOCKER_HOST", "")
     candidates = [Path(given.removeprefix("unix://"))] if given.startswith("unix://") else []
     return next((engine for engine in map(Engine, [*candidates, SYSTEM_SOCKET]) if engine.answers()), None)

@@ -41,6 +41,7 @@ def add_bridge(name: str) -> None:
 def remember() -> dict[str, Any]:
     """What an engine is going to change. Where a tool is not installed yet, nobody has used it."""
     return {
+        "interfaces": sorted(path.name for path in Path("/sys/class/net").iterdir()),
         "ip_forward": _FORWARD.read_text().strip(),
         "forward_policy": {tool: _policy(tool) for tool in _TOOLS},
         "engine_chains": {tool: any(_chains(tool, table) for table in _TABLES) for tool in _TOOLS},
@@ -49,8 +50,9 @@ def remember() -> dict[str, Any]:
 
 def restore(name: str, before: dict[str, Any]) -> None:
     """Take the bridge away and the rules about it; an engine's chains and settings too, if it was the first here and is the last."""
-    subprocess.run(["ip", "link", "delete", name], capture_output=True, check=False)
-    _remove_rules(lambda words: name in words)
+    if name not in before["interfaces"]:
+        subprocess.run(["ip", "link", "delete", name], capture_output=True, check=False)
+        _remove_rules(lambda words: name in words)
     alone = [tool for tool in _TOOLS if not before["engine_chains"][tool] and not _used(tool)]
     for tool in alone:
         _remove_chains(tool)
