@@ -28,6 +28,7 @@ from zun.conductor.sweep import Sweep
 from zun.conductor.verbs import Verbs
 from zun.conductor.work import Desk
 from zun.conf import quota
+from zun.db.engine import Pool
 from zun.db.migrate import upgrade
 from zun.db.store import SqlStore
 from zun.drivers.image.registry import RegistryImages
@@ -87,7 +88,7 @@ class Embedded:
         """Raises OSError where the state folder cannot be used."""
         state = Path(conf.state_path)
         upgrade(conf.database.connection)
-        self.store: Store = SqlStore(conf.database.connection, clock=clock)
+        self.store: Store = database(conf, clock)
         self.runtime = runtime or docker(conf, deployment(state))
         plugs = Plugs(
             runtime=self.runtime,
@@ -130,6 +131,17 @@ def deployment(state: Path) -> str:
         partial.write_text(f"{uuid.uuid4()}\n")
         partial.rename(path)
     return path.read_text().strip()
+
+
+def database(conf: cfg.ConfigOpts, clock: Clock) -> SqlStore:
+    """The database of the configuration."""
+    pool = Pool(
+        max_pool_size=conf.database.max_pool_size,
+        max_overflow=conf.database.max_overflow,
+        pool_timeout=conf.database.pool_timeout,
+        connection_recycle_time=conf.database.connection_recycle_time,
+    )
+    return SqlStore(conf.database.connection, clock=clock, pool=pool)
 
 
 def docker(conf: cfg.ConfigOpts, name: str) -> DockerRuntime:
