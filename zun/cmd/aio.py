@@ -11,9 +11,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import waitress
 from oslo_config import cfg
 from oslo_log import log
+from waitress.server import create_server
 
 from zun import conf as zun_conf
 from zun import saga
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None, *, fault: saga.FaultPoint = sag
         if ensured.note:
             LOG.warning("%s", ensured.note)
         service = Embedded(conf, fault=fault)
-        server = waitress.create_server(
+        server = create_server(
             service.app,
             host=conf.api.host_ip,
             port=conf.api.port,
