@@ -1,0 +1,75 @@
+"""What must hold in a world that has come to rest, whatever happened before."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.world import World
+from zun.conductor.accept import usage
+from zun.domain import lifecycle
+from zun.domain.action import OPEN, Action
+from zun.domain.container import Container
+from zun.domain.lifecycle import EngineState, Status
+from zun.domain.sandbox import Sandbox
+from zun.drivers.inventory.local import NAMES
+
+#: what a settled status says of the engine; Error says nothing, and Stopped may never have begun
+SHOWN = {
+    Status.CREATED: {EngineState.CREATED},
+    Status.RUNNING: {EngineState.RUNNING},
+    Status.PAUSED: {EngineState.PAUSED},
+    Status.STOPPED: {EngineState.EXITED},
+    Status.DEAD: {EngineState.DEAD},
+}
+
+
+def check(world: World) -> None:
+    """Every invariant of a world at rest."""
+    with world.store.read() as tx:
+        containers, sandboxes, unfinished = tx.find(Container), tx.find(Sandbox), tx.find(Action, {"state": OPEN})
+        placed = tx.total(Sandbox, NAMES, by="host")
+        in_use = {project: usage(tx, project) for project in {container.project_id for container in containers}}
+    assert not [(action.action, action.state, action.attempts) for action in unfinished], "an accepted action never ended"
+    for container in containers:
+        assert container.status not in (lifecycle.UNDER_WAY | {Status.RESTARTING, Status.UNKNOWN}), f"stuck: {container}"
+        assert container.task_state is None, f"busy for ever: {container}"
+    _engines(world, containers, sandboxes)
+    _books(containers, sandboxes, placed, in_use)
+    for life in world.lives.values():
+        assert not life.lanes.faults, life.lanes.faults
+
+
+def _engines(world: World, containers: list[Container], sandboxes: list[Sandbox]) -> None:
+    """No engine object without a row on that host, and every settled status is the engine's."""
+    homes = {sandbox.uuid: sandbox.host for sandbox in sandboxes}
+    known = {container.uuid: container for container in containers}
+    for host, engine in world.engines.items():
+        for thing in engine.things.values():
+            assert homes.get(thing.sandbox_uuid) == host, f"nobody's, on {host}: {thing.spec}"
+            assert thing.container_uuid is None or thing.container_uuid in known, f"nobody's, on {host}: {thing.spec}"
+        for uuid, number in Counter(thing.spec.uuid for thing in engine.things.values()).items():
+            assert number == 1, f"{uuid} is there {number} times"
+    for container in containers:
+        if container.status in SHOWN:
+            assert container.host is not None, f"on no host: {container}"
+            states = {thing.state for thing in world.engines[container.host].things.values() if thing.container_uuid == container.uuid}
+            assert states == SHOWN[container.status], f"the engine shows {states} of {container}"
+            assert container.engine_id in world.engines[container.host].things, container
+
+
+def _books(containers: list[Container], sandboxes: list[Sandbox], placed: dict, in_use: dict) -> None:
+    """The sums of quota and inventory are those of the rows, each sandbox has its container, and nothing is negative."""
+    for sandbox in sandboxes:
+        inside = [container for container in containers if container.sandbox_uuid == sandbox.uuid]
+        assert inside, f"an empty sandbox: {sandbox}"
+        for name in NAMES:
+            assert round(sum(getattr(container, name) for container in inside), 6) == round(getattr(sandbox, name), 6)
+    for host, sums in placed.items():
+        there = [sandbox for sandbox in sandboxes if sandbox.host == host]
+        for name in NAMES:
+            assert round(sums[name], 6) == round(sum(getattr(sandbox, name) for sandbox in there), 6) >= 0
+    for project, quota in in_use.items():
+        mine = [container for container in containers if container.project_id == project]
+        assert quota.containers == len(mine)
+        for name in NAMES:
+            assert round(getattr(quota, name), 6) == round(sum(getattr(container, name) for container in mine), 6) >= 0

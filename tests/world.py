@@ -1,0 +1,511 @@
+"""A cloud in one process, for tests: a real SQLite store, the conductor's parts, agents with engines in memory.
+
+By default nothing runs by itself: a test says when pokes are heard (:meth:`World.settle` until all is quiet) and time passes only as the
+test says, so that every run is the same. ``World(..., threads=True)`` runs the agents and the placer as the service does.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.stores import fresh
+from zun import errors, saga
+from zun.compute.ask import Ask
+from zun.compute.job import Plugs
+from zun.compute.loop import AgentLoop, Pace
+from zun.conductor.accept import Accept, Defaults
+from zun.conductor.place import Place
+from zun.conductor.sweep import Sweep
+from zun.conductor.verbs import Verbs
+from zun.conductor.work import Desk
+from zun.db.store import SqlStore
+from zun.domain.action import OPEN, Action, Caller
+from zun.domain.container import Container
+from zun.domain.sandbox import Sandbox
+from zun.drivers.image.registry import RegistryImages
+from zun.drivers.inventory.local import LocalInventory
+from zun.drivers.network.engine import EngineNetwork
+from zun.drivers.runtime.fake import FakeRuntime
+from zun.drivers.runtime.fake_engine import FakeEngine
+from zun.drivers.volume.local import LocalVolumes
+from zun.interfaces.rpc import Agent, Conductor, HostReport
+from zun.interfaces.runtime import EngineEvent, EngineImage
+from zun.pulse import Pulse
+from zun.rpc.codec import Codec
+from zun.rpc.local import link
+
+# Its asserts shall explain themselves, though it is no test module.
+pytest.register_assert_rewrite("tests.invariants")
+
+LOG = logging.getLogger(__name__)
+
+ME = Caller(user_id="me", project_id="mine", request_id="req-1")
+IMAGE = "docker.io/library/busybox:latest"
+DOWN_TIME = 180
+PACE = Pace(poll=5.0, heartbeat=10.0, scan=60.0, engine_wait=300.0, engine_again=2.0, parallel=8)
+FAST = Pace(poll=0.2, heartbeat=0.2, scan=0.5, engine_wait=5.0, engine_again=0.05, parallel=8)
+
+
+class Killed(BaseException):
+    """The agent's process ends here, without a word. No code of ours catches it."""
+
+
+class Clock:
+    """A time that moves a little with every look at it, and otherwise when told."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, 12)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(microseconds=1)
+        return self.now
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class HandPulse(Pulse):
+    """A pulse without a thread: it beats when the test says so."""
+
+    def __init__(self, name: str, beat: Callable[[], None], every: float, *, first_after: float = 0.0) -> None:
+        self.name, self._do, self.poked, self.alive = name, beat, False, False
+
+    def start(self) -> None:
+        self.alive = True
+
+    def stop(self, timeout: float = 5.0) -> None:
+        self.alive = False
+
+    def poke(self) -> None:
+        self.poked = True
+
+    def beat(self) -> None:
+        """One beat, as a pulse's thread makes it."""
+        self.poked = False
+        if self.alive:
+            try:
+                self._do()
+            except Exception:
+                LOG.exception("%s failed", self.name)
+
+
+class HandLanes:
+    """Lanes without threads: one task at a time, when the test says so; of the lanes that wait, chance picks the next one."""
+
+    def __init__(self, clock: Clock, chance: random.Random) -> None:
+        self._clock, self._chance = clock, chance
+        self._waiting: dict[str, deque[Callable[[], None]]] = {}
+        self._later: list[tuple[datetime, str, Callable[[], None]]] = []
+        self.faults: list[Exception] = []
+        self._closed = False
+
+    def put(self, lane: str, task: Callable[[], None], *, after: float = 0.0) -> None:
+        if self._closed:
+            return
+        if after > 0:
+            self._later.append((self._clock.now + timedelta(seconds=after), lane, task))
+        else:
+            self._waiting.setdefault(lane, deque()).append(task)
+
+    def close(self) -> None:
+        self._closed = True
+        self._waiting.clear()
+        self._later.clear()
+
+    def run_one(self) -> bool:
+        """Run a task that waits; False if there is none."""
+        due = [item for item in self._later if item[0] <= self._clock.now]
+        for item in sorted(due, key=lambda item: item[0]):
+            self._later.remove(item)
+            self._waiting.setdefault(item[1], deque()).append(item[2])
+        if not self._waiting:
+            return False
+        lane = self._chance.choice(sorted(self._waiting))
+        task = self._waiting[lane].popleft()
+        if not self._waiting[lane]:
+            del self._waiting[lane]
+        try:
+            task()
+        except Exception as fault:
+            LOG.exception("a task of %s failed", lane)
+            self.faults.append(fault)
+        return True
+
+    def next_due(self) -> datetime | None:
+        return min((due for due, _, _ in self._later), default=None)
+
+
+class HandRuntime(FakeRuntime):
+    """A client of the engine whose events are those so far, so that listening ends."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        super().__init__(engine)
+        self.engine = engine
+        self._listening = False
+        self.miss_news()
+
+    def miss_news(self) -> None:
+        """What happened so far will never be heard of."""
+        self._heard = max((number for number, _, _ in self.engine.news), default=0)
+
+    def has_news(self) -> bool:
+        """Whether listening would bring something: news, or the scan with which it begins after a break."""
+        self._listening &= self.engine.up
+        return not self._listening or any(number > self._heard for number, _, _ in self.engine.news)
+
+    def events(self, since: datetime | None = None) -> Iterator[EngineEvent]:
+        with self._call("events"):
+            fresh = [(number, event) for number, _, event in self.engine.news if number > self._heard]
+        self.miss_news()
+        self._listening = True
+        return iter([event for _, event in fresh])
+
+
+class Wire:
+    """What an agent says to the conductors, encoded; a test may lose a call before or after it was heard."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._codec = world, Codec(Conductor)
+        self._lost: dict[str, list[bool]] = {}
+        self.down = False
+        self.client = self._codec.client(self._send)
+
+    def lose(self, call: str, *, after: bool = False) -> None:
+        """The next call of this name is lost: before it was heard, or ``after``, so that only its answer is."""
+        self._lost.setdefault(call, []).append(after)
+
+    def _send(self, name: str, body: bytes, awaited: bool) -> bytes:
+        lost = self._lost.get(name)
+        after = lost.pop(0) if lost else None
+        if after is False or self.down:
+            raise errors.RpcUnavailable(target="conductor", seconds=1)
+        answer = self._codec.serve(self._world.desk, name, body)
+        if after:
+            raise errors.RpcUnavailable(target="conductor", seconds=1)
+        return answer
+
+
+class Life:
+    """One life of a host's agent."""
+
+    def __init__(self, world: World, host: str) -> None:
+        self.host, self.dead = host, False
+        self.pulses: dict[str, HandPulse] = {}
+        self.wire = Wire(world)
+        self.lanes = HandLanes(world.clock, world.chance)
+        threads = world.threads
+        self.runtime = FakeRuntime(world.engines[host]) if threads else HandRuntime(world.engines[host])
+        plugs = Plugs(
+            runtime=self.runtime,
+            images={"docker": RegistryImages(self.runtime)},
+            network=EngineNetwork(),
+            volumes=LocalVolumes(world.folder / host),
+        )
+        seam = {} if threads else {"lanes": self.lanes, "pulse": self._pulse}
+        self.loop = AgentLoop(
+            host,
+            self.wire.client,
+            plugs,
+            report=lambda: HostReport(facts=self.runtime.facts(), availability_zone="nova", **world.host_options),
+            clock=world.clock,
+            pace=FAST if threads else PACE,
+            fault=lambda point: world.fault(point),
+            **seam,
+        )
+        asked = Ask(self.runtime, self.loop.poke, execute_timeout=1, log_limit=1 << 20, output_limit=1 << 20)
+        self.link = link(Agent, asked)
+        self.loop.start()
+
+    def _pulse(self, name, beat, every, **options) -> HandPulse:
+        self.pulses[name] = HandPulse(name, beat, every, **options)
+        return self.pulses[name]
+
+    def beat(self, *names: str) -> None:
+        """Let these pulses beat once, if this life has got so far."""
+        for name in names:
+            if name in self.pulses and not self.dead:
+                self.pulses[name].beat()
+
+    def work(self) -> bool:
+        """Do everything that waits in the lanes and tell of it; False if there was nothing."""
+        worked = False
+        while not self.dead and self.lanes.run_one():
+            worked = True
+            self.beat("outbox")
+        self.beat("outbox")
+        return worked
+
+
+class LocalAgents:
+    """The way to the agents that live; pokes may be lost."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def on(self, host: str) -> Agent:
+        life = self._world.lives.get(host)
+        if life is None or self._world.mute:
+            raise errors.RpcUnavailable(target=host, seconds=0)
+        return life.link
+
+
+class World:
+    """The cloud. ``lives`` are the agents by host, ``engines`` what they work on, which outlives them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        hosts: tuple[str, ...] = ("one",),
+        defaults: Defaults | None = None,
+        threads: bool = False,
+        seed: int = 0,
+        wrap: Callable[[SqlStore], object] = lambda store: store,
+        clock: Clock | None = None,
+        **host_options,
+    ) -> None:
+        self.folder, self.threads, self.mute = folder, threads, False
+        self.clock = clock or Clock()
+        #: called at every fault point of every agent, whichever life it is in
+        self.fault: saga.FaultPoint = saga.no_fault
+        self.chance = random.Random(seed)
+        self.defaults = defaults or Defaults()
+        self.host_options = host_options
+        self._sql = SqlStore(fresh(folder / "world.sqlite"), self.clock, durable=False)
+        self.store = wrap(self._sql)
+        self.engines = {host: self._engine() for host in hosts}
+        self.lives: dict[str, Life] = {}
+        self.agents = LocalAgents(self)
+        self.place_pulse: Pulse | None = None
+        self.begin_conductor()
+        for host in hosts:
+            self.begin(host)
+
+    def _engine(self) -> FakeEngine:
+        return FakeEngine({IMAGE: EngineImage(id="sha256:busybox", ports=[80])}, clock=self.clock)
+
+    # -- processes -------------------------------------------------------------------------------
+
+    def begin_conductor(self) -> None:
+        """A new life of the conductor: nothing but the store is left of the last one."""
+        if self.place_pulse is not None:
+            self.place_pulse.stop()
+        inventory = LocalInventory(self.clock, DOWN_TIME)
+        plugs = Plugs(
+            runtime=FakeRuntime(self._engine()), images={}, network=EngineNetwork(), volumes=LocalVolumes(self.folder / "conductor")
+        )
+        self.place = Place(self.store, inventory, clock=self.clock, poke=lambda host: self.agents.on(host).look())
+        maker = Pulse if self.threads else HandPulse
+        self.place_pulse = maker("place", self.place.run, 0.2)
+        self.sweep = Sweep(self.store, clock=self.clock, service_down_time=DOWN_TIME)
+        self.accept = Accept(
+            self.store,
+            network=plugs.network,
+            volumes=plugs.volumes,
+            images={"docker": RegistryImages(plugs.runtime)},
+            clock=self.clock,
+            defaults=self.defaults,
+            poke=lambda: self._poke(None),
+            chance=self.chance,
+        )
+        self.verbs = Verbs(
+            self.store,
+            self.agents,
+            inventory,
+            clock=self.clock,
+            defaults=self.defaults,
+            service_down_time=DOWN_TIME,
+            poke=self._poke,
+        )
+        self.desk = Desk(self.store, inventory, clock=self.clock, poke=self._poke)
+        self.place_pulse.start()
+
+    def _poke(self, host: str | None) -> None:
+        if self.mute:
+            raise errors.RpcUnavailable(target=host, seconds=0)
+        if host is None:
+            self.place_pulse.poke()
+        else:
+            self.agents.on(host).look()
+
+    def begin(self, host: str = "one") -> Life:
+        """A new life of a host's agent. The last one, if it lives, is left alone."""
+        self.lives[host] = Life(self, host)
+        if not self.threads:
+            self.lives[host].beat("agent-claims")
+        return self.lives[host]
+
+    def kill(self, host: str = "one") -> None:
+        """The agent's process ends without a word; its engine and containers go on."""
+        life = self.lives.pop(host)
+        life.dead = True
+        life.lanes.close()
+
+    def restart(self, host: str = "one") -> Life:
+        """Kill the agent and begin another life."""
+        self.kill(host)
+        return self.begin(host)
+
+    def stop(self) -> None:
+        """The end of the test."""
+        if self.threads:
+            for life in self.lives.values():
+                life.loop.stop()
+        self.place_pulse.stop()
+        self._sql.close()
+
+    # -- time ------------------------------------------------------------------------------------
+
+    def turn(self) -> bool:
+        """Everybody does once what can be done now. False if there was nothing to do."""
+        self.place_pulse.beat()
+        worked = False
+        for host in list(self.lives):
+            life = self.lives[host]
+            try:
+                life.beat("agent-claims")
+                if life.runtime.has_news():
+                    life.beat("agent-events")
+                worked |= life.work()
+            except Killed:
+                self.restart(host)
+                worked = True
+        return worked
+
+    def settle(self, longest: float = 3600.0) -> None:
+        """Go on until nothing is left to do, through every wait of at most ``longest`` seconds in all; engines must be up."""
+        until = self.clock.now + timedelta(seconds=longest)
+        idle = 0
+        for _ in range(2000):
+            while self.turn():
+                idle = 0
+            due = [life.lanes.next_due() for life in self.lives.values()]
+            due += [action.not_before for action in self.open_actions() if action.not_before and action.not_before > self.clock.now]
+            soonest = min((moment for moment in due if moment is not None), default=None)
+            if soonest is None:
+                # What was lost is told, or looked for, again after a while.
+                idle += 1
+                if idle == 2:
+                    return
+                soonest = self.clock.now + timedelta(seconds=PACE.poll)
+            if soonest > until:
+                return
+            self.clock.now = max(self.clock.now, soonest)
+            self.heartbeats()
+        raise AssertionError("the world does not come to rest")
+
+    def heartbeats(self) -> None:
+        """Every agent says that it lives."""
+        for life in self.lives.values():
+            life.beat("agent-heartbeat")
+
+    def scans(self) -> None:
+        """Every agent scans, and does what follows."""
+        for life in list(self.lives.values()):
+            life.beat("agent-scan")
+        self.settle()
+
+    def wait_for(self, what: Callable[[], bool], seconds: float = 30.0) -> None:
+        """With threads: wait until something is so."""
+        until = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < until, f"waited in vain; containers: {[(c.uuid, c.status, c.task_state) for c in self.containers()]}"
+            time.sleep(0.01)
+
+    # -- what users do ---------------------------------------------------------------------------
+
+    def create(self, *, run: bool = True, settle: bool = True, caller: Caller = ME, **asked) -> Container:
+        """Accept a container, small unless ``asked`` otherwise, and let it come to life."""
+        made = self.accept.create(caller, {"image": "busybox", "cpu": 0.1, "memory": 16} | asked, run)
+        if settle and not self.threads:
+            self.settle()
+        return self.container(made.uuid) or made
+
+    def do(self, verb: str, container: Container, *, settle: bool = True, **arguments) -> Container | None:
+        """Accept a verb, and let it be done."""
+        self.verbs.accept(ME, self.container(container.uuid) or container, verb, arguments)
+        if settle:
+            self.settle()
+        return self.container(container.uuid)
+
+    def delete(self, container: Container, *, force: bool = False, stop: bool = False, settle: bool = True) -> Container | None:
+        """Accept a deletion, and let it be done."""
+        self.verbs.delete(ME, self.container(container.uuid) or container, force=force, stop=stop)
+        if settle:
+            self.settle()
+        return self.container(container.uuid)
+
+    # -- what is -----------------------------------------------------------------------------------
+
+    def container(self, uuid: str) -> Container | None:
+        with self.store.read() as tx:
+            return tx.get(Container, uuid)
+
+    def containers(self) -> list[Container]:
+        with self.store.read() as tx:
+            return tx.find(Container)
+
+    def sandbox(self, container: Container) -> Sandbox | None:
+        with self.store.read() as tx:
+            return tx.get(Sandbox, container.sandbox_uuid)
+
+    def actions(self, container: Container | None = None) -> list[Action]:
+        with self.store.read() as tx:
+            return tx.find(Action, {"container_uuid": container.uuid} if container else {})
+
+    def open_actions(self) -> list[Action]:
+        with self.store.read() as tx:
+            return tx.find(Action, {"state": OPEN})
+
+    def rows(self) -> Counter[str]:
+        """How many rows there are of each kind that a request may write."""
+        with self.store.read() as tx:
+            return Counter({entity.__name__: tx.count(entity) for entity in (Container, Sandbox, Action)})
+
+    def in_engine(self, container: Container, host: str = "one") -> list[str]:
+        """The states of the container's objects in an engine."""
+        return [thing.state.value for thing in self.engines[host].things.values() if thing.container_uuid == container.uuid]
+
+
+@contextmanager
+def a_world(**options) -> Iterator[World]:
+    """A world in a folder of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="zun-world-"))
+    world = World(folder, **options)
+    try:
+        yield world
+    finally:
+        world.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A cloud of one host."""
+    with a_world() as made:
+        yield made
+
+
+@pytest.fixture
+def make_world() -> Iterator[Callable[..., World]]:
+    """Makes clouds."""
+    opened = []
+
+    def make(**options) -> World:
+        opened.append(a_world(**options))
+        return opened[-1].__enter__()
+
+    yield make
+    for manager in opened:
+        manager.__exit__(None, None, None)
