@@ -72,7 +72,8 @@ def portrait(connection: sa.Connection) -> dict[str, Any]:
             for column in inspector.get_columns(table)
         ]
         told[table] = {
-            "columns": columns,
+            # in no order: a column that was added later stands last, wherever its field is declared
+            "columns": sorted(columns, key=lambda each: str(each["name"])),
             "primary key": inspector.get_pk_constraint(table),
             "foreign keys": inspector.get_foreign_keys(table),
             "unique": sorted(inspector.get_unique_constraints(table), key=lambda each: str(each["name"])),
