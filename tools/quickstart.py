@@ -121,7 +121,8 @@ def _remove_entry(folder: Path, progress: Progress) -> None:
         return
     progress.say("taking the service's entry out of clouds.yaml")
     command = [str(python), "-m", "zun.cmd.credentials", "remove", "--state-dir", str(folder / "zun")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Not from here: Python would take the sources for the package that is installed.
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
     if done.returncode != 0:
         progress.detail(done.stderr)
 

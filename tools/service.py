@@ -99,7 +99,7 @@ def cloud(service: Service, progress: Progress) -> tuple[str, Mapping[str, str]]
     for variables in (service.variables, {**service.variables, "OS_CLIENT_CONFIG_FILE": str(service.folder / "clouds.yaml")}):
         command = [service.environment.program("python"), "-m", "zun.cmd.credentials", "ensure"]
         command += ["--state-dir", str(service.state), "--endpoint", service.endpoint]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(variables))
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(variables), cwd="/")
         if done.stderr:
             progress.detail(done.stderr)
         if done.returncode == 0:
