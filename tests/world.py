@@ -270,7 +270,7 @@ class World:
         hosts: tuple[str, ...] = ("one",),
         defaults: Defaults | None = None,
         threads: bool = False,
-        seed: int = 0,
+        chance: random.Random | None = None,
         wrap: Callable[[SqlStore], object] = lambda store: store,
         clock: Clock | None = None,
         **host_options,
@@ -279,7 +279,7 @@ class World:
         self.clock = clock or Clock()
         #: called at every fault point of every agent, whichever life it is in
         self.fault: saga.FaultPoint = saga.no_fault
-        self.chance = random.Random(seed)
+        self.chance = chance or random.Random(0)
         self.defaults = defaults or Defaults()
         self.host_options = host_options
         self._sql = SqlStore(fresh(folder / "world.sqlite"), self.clock, durable=False)

@@ -178,7 +178,7 @@ def test_a_step_that_fails_once(world, case, point):
 
 @pytest.mark.parametrize(("case", "point"), BROKEN)
 def test_a_step_that_fails_twice_and_goes_well_when_it_is_asked_for_again(world, case, point):
-    container, fault = broken(world, case, point, times=2)
+    container, _ = broken(world, case, point, times=2)
     world.settle()
     for _ in range(2):
         found = world.container(container.uuid)
