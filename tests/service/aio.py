@@ -62,7 +62,16 @@ class Aio:
     def start(self, fault: str | None = None) -> None:
         """Start it and wait until it is up. ``fault`` names the point of a saga at which it kills itself."""
         environment = os.environ | {"OS_CLIENT_CONFIG_FILE": str(self.clouds), "PYTHONPATH": str(Path(__file__).parents[2])}
-        command = [sys.executable, "-m", "tests.service.dying", fault or "", "--state-dir", str(self.state), "--config-file", str(self.config)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.service.dying",
+            fault or "",
+            "--state-dir",
+            str(self.state),
+            "--config-file",
+            str(self.config),
+        ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
         eventually(self._up, f"the service answers; its log: {self.log}")

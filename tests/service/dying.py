@@ -1,4 +1,4 @@
-"""``zun-aio`` for tests: it can be told to die, by SIGKILL, at one point of a saga: ``python -m tests.service.dying create_container:after ...``."""
+"""``zun-aio`` for tests: the first argument is the point of a saga at which it dies, by SIGKILL (``create_container:after``, or nothing)."""
 
 import os
 import signal

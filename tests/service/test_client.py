@@ -22,7 +22,12 @@ def openstack(service):
 
     def run(*words, succeeds=True):
         done = subprocess.run(
-            [OPENSTACK, "--os-cloud", "zun", "appcontainer", *words], env=environment, capture_output=True, text=True, timeout=120, check=False
+            [OPENSTACK, "--os-cloud", "zun", "appcontainer", *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
         return done.stdout if succeeds else done.stdout + done.stderr
