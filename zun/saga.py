@@ -103,7 +103,7 @@ def run(
 
 
 def unwind(steps: Iterable[Step[C]], context: C, *, fault: FaultPoint = no_fault) -> list[str]:
-    """Undo ``steps``, the last one first; one that fails does not keep the others from being undone. Returns the names of those that failed."""
+    """Undo ``steps``, the last one first; one that fails does not keep the others from being undone. Returns the names of the failed."""
     leftovers = []
     for step in reversed(list(steps)):
         if step.undo is None:

@@ -1,4 +1,4 @@
-"""``zun-aio`` for tests: the first argument is the point of a saga at which it dies, by SIGKILL (``create_container:after``, or nothing)."""
+"""``zun-aio`` for tests: the first argument is the point of a saga at which it kills itself (``create_container:after``, or nothing)."""
 
 import os
 import signal

@@ -31,7 +31,8 @@ class Before(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Which part of a list. The key's ties are broken by ``id``, so that pages never overlap; ``marker`` is the uuid of the last row seen."""
+    """Which part of a list. Ties of the key are broken by ``id``, so that pages never overlap, and null comes before every value;
+    ``marker`` is the uuid of the last row seen."""
 
     limit: int | None = None
     marker: str | None = None
@@ -40,7 +41,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transaction(Protocol):
-    """One transaction: all of it happens or nothing."""
+    """One transaction: all of it happens or nothing. An error of the database ends it, even one that the block swallows."""
 
     def get(self, entity: type[E], uuid: str) -> E | None:
         """The row, or None."""
