@@ -116,10 +116,10 @@ def _workplace() -> Iterator[Mapping[str, str]]:
     for left in _TEMPORARY.glob(f"{_PREFIX}*"):
         if not processes.alive(_owner(left)):
             _clear(left)
-    # The process number says whose it is; servers that run under accounts of their own must get through.
+    # The process number says whose it is; servers that run under accounts of their own use it as they would /tmp.
     folder = _TEMPORARY / f"{_PREFIX}{os.getpid()}"
     folder.mkdir()
-    folder.chmod(0o711)
+    folder.chmod(0o1777)
     try:
         yield _variables(folder)
     finally:
