@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
@@ -44,6 +45,9 @@ class Watch:
         self._lanes = lanes
         self._outbox = outbox
         self._network = network
+        self._lock = threading.Lock()
+        #: containers that will be looked at because of news, and are not yet
+        self._awaited: set[str] = set()
 
     # -- news: the event stream ------------------------------------------------------------------
 
@@ -64,8 +68,21 @@ class Watch:
     def _heard(self, event: EngineEvent) -> None:
         entries = self._book.entries(event.sandbox_uuid)
         for entry in entries:
-            if event.container_uuid in (None, entry.container.uuid):
-                self._lanes.put(event.sandbox_uuid, partial(self.look, entry.container.uuid))
+            uuid = entry.container.uuid
+            if event.container_uuid in (None, uuid) and self._await(uuid):
+                self._lanes.put(event.sandbox_uuid, partial(self._look_at_news, uuid))
+
+    def _await(self, container_uuid: str) -> bool:
+        """Whether a look is needed: one that has not begun will see this news too."""
+        with self._lock:
+            waits = container_uuid in self._awaited
+            self._awaited.add(container_uuid)
+        return not waits
+
+    def _look_at_news(self, container_uuid: str) -> None:
+        with self._lock:
+            self._awaited.discard(container_uuid)
+        self.look(container_uuid)
 
     # -- truth: the scan -------------------------------------------------------------------------
 
