@@ -68,7 +68,7 @@ def measure(asked: argparse.Namespace) -> list[Section]:
             _say("idle")
             section = idle.measure(world, asked.containers, asked.idle)
             section.rows.append(
-                Row("start of zun-aio, no container, until its host is up", second, "s", note=f"(the very first: {first:.1f})")
+                Row("start of zun-aio, no container, until its API answers", second, "s", note=f"(the very first: {first:.1f})")
             )
             sections.append(section)
         if "lists" in wanted or "load" in wanted:

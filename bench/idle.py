@@ -86,7 +86,7 @@ def measure(world: World, containers: int, seconds: float) -> Section:
         Row(f"processor, {containers} containers running", zun, "%", sum(engine), target=CPU_TARGET),
         Row("  the engine's while the service is stopped", sum(alone), "%"),
         Row(f"{containers} containers asked for at once, until the last one runs", took, "s"),
-        Row(f"start of zun-aio with {containers} containers, until its host is up", start, "s"),
+        Row(f"start of zun-aio with {containers} containers, until its API answers", start, "s"),
     ]
     return section
 

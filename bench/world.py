@@ -147,7 +147,7 @@ class World:
         return Access(self.port, (self.state / "password").read_text().strip())
 
     def start(self) -> float:
-        """Start the service. Returns the seconds until its API answers and its host is up, so that a container could be asked for."""
+        """Start the service. Returns the seconds until its API answers and knows of a host that is up."""
         begun = time.monotonic()
         self.service.start()
         while not self._answers():
