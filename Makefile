@@ -45,7 +45,5 @@ docs: $(VENV) ## make the generated pages under docs/ anew
 	mv docs/lifecycle.md.new docs/lifecycle.md
 
 $(VENV): pyproject.toml constraints.txt
-	python3 -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[client,mysql,postgresql,test]'
+	PYTHONPATH=. $(shell tools/find-python) -m tools.environment
 	touch $(VENV)

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import environment, host_network, machine, packages, processes
-from tools.environment import Environment
+from tools.environment import REPOSITORY, Environment
 from tools.progress import Progress, Trouble, fail
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 #: What the tests start by hand, from the distribution, and what they look at it with.
 PACKAGES = (
     "binutils",
@@ -32,7 +31,6 @@ PACKAGES = (
     "python3-venv",
     "shellcheck",
 )
-_EXTRAS = ["client", "mysql", "postgresql", "test"]
 #: Short, because sockets lie below it.
 _TEMPORARY = Path(tempfile.gettempdir())
 _PREFIX = "zt-"
@@ -54,7 +52,7 @@ def checks(venv: Environment) -> list[Check]:
         Check("format (ruff format)", [program("ruff"), "format", "--check", "."]),
         Check("types (mypy --strict)", [program("mypy")]),
         Check("rooms (import-linter)", [program("lint-imports"), "--no-cache"]),
-        Check("shell (shellcheck)", ["shellcheck", "quickstart", "run-tests", ".ci/run"]),
+        Check("shell (shellcheck)", ["shellcheck", "quickstart", "run-tests", "tools/find-python", ".ci/run"]),
     ]
 
 
@@ -64,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     os.chdir(REPOSITORY)
     try:
         _prepare_machine(progress)
-        venv = Environment(REPOSITORY / ".venv", REPOSITORY, _EXTRAS, editable=True)
+        venv = environment.development()
         if not environment.ready(venv):
             progress.say(f"installing the package and its tools into {venv.folder.name}")
             environment.make(venv)

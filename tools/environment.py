@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tools.progress import Trouble
 
+REPOSITORY = Path(__file__).resolve().parents[1]
+
 _MARK = "zun-fingerprint"
 
 
@@ -31,9 +33,14 @@ class Environment:
         return str(self.folder / "bin" / name)
 
 
+def development() -> Environment:
+    """The environment of those who work on this: ``.venv``, with everything in it."""
+    return Environment(REPOSITORY / ".venv", REPOSITORY, ["client", "mysql", "postgresql", "test"], editable=True)
+
+
 def fingerprint(environment: Environment) -> str:
     """Changes when anything that goes into the environment changes."""
-    digest = hashlib.sha256(repr((sys.version_info[:3], sys.executable, sorted(environment.extras), environment.editable)).encode())
+    digest = hashlib.sha256(repr((sorted(environment.extras), environment.editable)).encode())
     files = [environment.repository / name for name in ("pyproject.toml", "constraints.txt")]
     if not environment.editable:
         files += sorted(path for path in (environment.repository / "zun").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
@@ -45,20 +52,29 @@ def fingerprint(environment: Environment) -> str:
 
 def ready(environment: Environment) -> bool:
     """Whether nothing needs to be done."""
-    mark = environment.folder / _MARK
-    return mark.exists() and mark.read_text() == fingerprint(environment)
+    return _marked(environment) == [fingerprint(environment), _python()]
 
 
 def make(environment: Environment) -> None:
     """Make the environment, or bring it up to date. Raises Trouble with the last words of what failed."""
     wanted = fingerprint(environment)
     mark = environment.folder / _MARK
-    usable = mark.exists()
+    usable = _marked(environment)[1:] == [_python()]
     mark.unlink(missing_ok=True)
     if not usable:
         _run(environment, sys.executable, "-m", "venv", "--clear", str(environment.folder))
     _install(environment)
-    mark.write_text(wanted)
+    mark.write_text(f"{wanted}\n{_python()}\n")
+
+
+def _marked(environment: Environment) -> list[str]:
+    """What it was made of and with which Python; nothing for one that is not finished."""
+    mark = environment.folder / _MARK
+    return mark.read_text().splitlines() if mark.exists() else []
+
+
+def _python() -> str:
+    return f"{sys.executable} {'.'.join(map(str, sys.version_info[:3]))}"
 
 
 def _install(environment: Environment) -> None:
@@ -89,3 +105,8 @@ def _run(environment: Environment, *command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise Trouble(f"'{' '.join(command[:6])} ...' failed:\n{(done.stdout + done.stderr).strip()[-1500:]}")
+
+
+if __name__ == "__main__":
+    if not ready(development()):
+        make(development())

@@ -51,3 +51,9 @@ def test_one_for_those_who_work_on_it_follows_the_sources_by_itself(made: Enviro
 def test_one_that_was_never_finished_is_not_ready(made: Environment):
     (made.folder / "bin").mkdir(parents=True)
     assert not environment.ready(made)
+
+
+def test_one_that_was_made_with_another_python_is_not_ready(made: Environment):
+    made.folder.mkdir()
+    (made.folder / "zun-fingerprint").write_text(f"{environment.fingerprint(made)}\n/opt/python 3.11.0\n")
+    assert not environment.ready(made)
