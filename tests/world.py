@@ -66,12 +66,20 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 1, 12)
+        #: seconds that have passed, whatever the clock on the wall did
+        self.passed = 0.0
 
     def __call__(self) -> datetime:
         self.now += timedelta(microseconds=1)
         return self.now
 
     def pass_time(self, seconds: float) -> None:
+        """Time passes."""
+        self.now += timedelta(seconds=seconds)
+        self.passed += seconds
+
+    def step(self, seconds: float) -> None:
+        """Somebody sets the clock on the wall."""
         self.now += timedelta(seconds=seconds)
 
 
@@ -106,7 +114,7 @@ class HandLanes:
     def __init__(self, clock: Clock, chance: random.Random) -> None:
         self._clock, self._chance = clock, chance
         self._waiting: dict[str, deque[Callable[[], None]]] = {}
-        self._later: list[tuple[datetime, str, Callable[[], None]]] = []
+        self._later: list[tuple[float, str, Callable[[], None]]] = []
         self.faults: list[Exception] = []
         self._closed = False
 
@@ -114,7 +122,7 @@ class HandLanes:
         if self._closed:
             return
         if after > 0:
-            self._later.append((self._clock.now + timedelta(seconds=after), lane, task))
+            self._later.append((self._clock.passed + after, lane, task))
         else:
             self._waiting.setdefault(lane, deque()).append(task)
 
@@ -125,13 +133,13 @@ class HandLanes:
 
     def run_one(self) -> bool:
         """Run a task that waits; False if there is none."""
-        due = [item for item in self._later if item[0] <= self._clock.now]
+        due = [item for item in self._later if item[0] <= self._clock.passed + 1e-6]
         for item in sorted(due, key=lambda item: item[0]):
             self._later.remove(item)
             self._waiting.setdefault(item[1], deque()).append(item[2])
         if not self._waiting:
             return False
-        lane = self._chance.choice(sorted(self._waiting))
+        lane = self._chance.choice(list(self._waiting))
         task = self._waiting[lane].popleft()
         if not self._waiting[lane]:
             del self._waiting[lane]
@@ -142,8 +150,18 @@ class HandLanes:
             self.faults.append(fault)
         return True
 
-    def next_due(self) -> datetime | None:
-        return min((due for due, _, _ in self._later), default=None)
+    def waits(self) -> list[float]:
+        """The seconds until each task that is not due yet."""
+        return [due - self._clock.passed for due, _, _ in self._later]
+
+
+class Engine(FakeEngine):
+    """An engine whose troubles may end."""
+
+    def forgive(self) -> None:
+        """Forget every fault that was ordered and has not happened yet."""
+        with self.changed:
+            self._faults.clear()
 
 
 class HandRuntime(FakeRuntime):
@@ -173,25 +191,30 @@ class HandRuntime(FakeRuntime):
 
 
 class Wire:
-    """What an agent says to the conductors, encoded; a test may lose a call before or after it was heard."""
+    """What an agent says to the conductors, encoded; a test may lose a call, or its answer, or double it."""
 
     def __init__(self, world: World) -> None:
         self._world, self._codec = world, Codec(Conductor)
-        self._lost: dict[str, list[bool]] = {}
-        self.down = False
+        self._disturbed: dict[str, list[str]] = {}
         self.client = self._codec.client(self._send)
 
-    def lose(self, call: str, *, after: bool = False) -> None:
-        """The next call of this name is lost: before it was heard, or ``after``, so that only its answer is."""
-        self._lost.setdefault(call, []).append(after)
+    def disturb(self, call: str, how: str) -> None:
+        """The next call of this name is "unheard", or "unanswered" (only its answer is lost), or heard "twice"."""
+        self._disturbed.setdefault(call, []).append(how)
+
+    def calm(self) -> None:
+        """Nothing more is lost or doubled."""
+        self._disturbed.clear()
 
     def _send(self, name: str, body: bytes, awaited: bool) -> bytes:
-        lost = self._lost.get(name)
-        after = lost.pop(0) if lost else None
-        if after is False or self.down:
+        disturbed = self._disturbed.get(name)
+        how = disturbed.pop(0) if disturbed else ""
+        if how == "unheard":
             raise errors.RpcUnavailable(target="conductor", seconds=1)
         answer = self._codec.serve(self._world.desk, name, body)
-        if after:
+        if how == "twice":
+            answer = self._codec.serve(self._world.desk, name, body)
+        if how == "unanswered":
             raise errors.RpcUnavailable(target="conductor", seconds=1)
         return answer
 
@@ -286,14 +309,15 @@ class World:
         self.store = wrap(self._sql)
         self.engines = {host: self._engine() for host in hosts}
         self.lives: dict[str, Life] = {}
+        self._begun: list[Life] = []
         self.agents = LocalAgents(self)
         self.place_pulse: Pulse | None = None
         self.begin_conductor()
         for host in hosts:
             self.begin(host)
 
-    def _engine(self) -> FakeEngine:
-        return FakeEngine({IMAGE: EngineImage(id="sha256:busybox", ports=[80])}, clock=self.clock)
+    def _engine(self) -> Engine:
+        return Engine({IMAGE: EngineImage(id="sha256:busybox", ports=[80])}, clock=self.clock)
 
     # -- processes -------------------------------------------------------------------------------
 
@@ -342,6 +366,7 @@ class World:
     def begin(self, host: str = "one") -> Life:
         """A new life of a host's agent. The last one, if it lives, is left alone."""
         self.lives[host] = Life(self, host)
+        self._begun.append(self.lives[host])
         if not self.threads:
             self.lives[host].beat("agent-claims")
         return self.lives[host]
@@ -360,7 +385,7 @@ class World:
     def stop(self) -> None:
         """The end of the test."""
         if self.threads:
-            for life in self.lives.values():
+            for life in self._begun:
                 life.loop.stop()
         self.place_pulse.stop()
         self._sql.close()
@@ -385,23 +410,24 @@ class World:
 
     def settle(self, longest: float = 3600.0) -> None:
         """Go on until nothing is left to do, through every wait of at most ``longest`` seconds in all; engines must be up."""
-        until = self.clock.now + timedelta(seconds=longest)
+        until = self.clock.passed + longest
         idle = 0
         for _ in range(2000):
             while self.turn():
                 idle = 0
-            due = [life.lanes.next_due() for life in self.lives.values()]
-            due += [action.not_before for action in self.open_actions() if action.not_before and action.not_before > self.clock.now]
-            soonest = min((moment for moment in due if moment is not None), default=None)
+            waits = [wait for life in self.lives.values() for wait in life.lanes.waits()]
+            now = self.clock.now
+            waits += [(action.not_before - now).total_seconds() for action in self.open_actions() if action.not_before]
+            soonest = min((wait for wait in waits if wait > 0), default=None)
             if soonest is None:
                 # What was lost is told, or looked for, again after a while.
                 idle += 1
                 if idle == 2:
                     return
-                soonest = self.clock.now + timedelta(seconds=PACE.poll)
-            if soonest > until:
+                soonest = PACE.poll
+            if self.clock.passed + soonest > until:
                 return
-            self.clock.now = max(self.clock.now, soonest)
+            self.clock.pass_time(soonest)
             self.heartbeats()
         raise AssertionError("the world does not come to rest")
 

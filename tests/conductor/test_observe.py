@@ -95,10 +95,10 @@ def test_a_death_whose_news_was_missed_is_found_by_the_scan(world):
     check(world)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["unheard", "unanswered"])
-def test_news_that_is_lost_on_its_way_is_told_again(world, after):
+@pytest.mark.parametrize("how", ["unheard", "unanswered", "twice"])
+def test_news_that_is_lost_on_its_way_is_told_again(world, how):
     container = world.create()
-    world.lives["one"].wire.lose("observe", after=after)
+    world.lives["one"].wire.disturb("observe", how)
     world.engines["one"].die(container.uuid, 3)
     world.settle()
     assert world.container(container.uuid).status is Status.STOPPED

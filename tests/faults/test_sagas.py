@@ -234,10 +234,10 @@ def test_a_conductor_that_is_killed_too_has_forgotten_nothing(world, case, point
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("call", ["claim", "finish"])
-@pytest.mark.parametrize("after", [False, True], ids=["unheard", "unanswered"])
-def test_a_lost_message_delays_the_work_and_loses_nothing(world, case, call, after):
+@pytest.mark.parametrize("how", ["unheard", "unanswered", "twice"])
+def test_a_lost_message_delays_the_work_and_loses_nothing(world, case, call, how):
     before = case.before(world)
-    world.lives["one"].wire.lose(call, after=after)
+    world.lives["one"].wire.disturb(call, how)
     container = case.ask(world, before)
     world.settle()
     assert status(world, container) is case.good

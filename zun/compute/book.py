@@ -9,8 +9,10 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 
-from zun.domain.container import Container
-from zun.domain.lifecycle import Desired, EngineState, Observation
+from msgspec.structs import replace
+
+from zun.domain.container import Container, life
+from zun.domain.lifecycle import Desired, EngineState, Failed, Observation, advance
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.rpc import Charge
 from zun.interfaces.runtime import ContainerState, Seen
@@ -69,6 +71,13 @@ class Book:
                 sandbox = entry.container.sandbox_uuid
                 if not any(other.container.sandbox_uuid == sandbox for other in self._entries.values()):
                     self._sandboxes.pop(sandbox, None)
+
+    def take_back(self, container_uuid: str, failed: Failed) -> None:
+        """Learn what is wanted of a container now that work on it has failed: what the conductors will make of it, by the same function."""
+        entry = self.entry(container_uuid)
+        if entry is not None:
+            wanted = advance(life(entry.container), failed).desired
+            entry.container = replace(entry.container, desired=wanted)
 
     def clear(self) -> None:
         """Forget everything."""

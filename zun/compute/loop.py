@@ -19,6 +19,7 @@ from zun.compute.observe import Watch
 from zun.compute.outbox import Outbox
 from zun.compute.verbs import SAGAS
 from zun.domain.action import ActionState
+from zun.domain.lifecycle import Failed
 from zun.interfaces.rpc import Conductor, HostReport, Outcome, Work
 from zun.pulse import Pulse
 
@@ -225,6 +226,8 @@ class AgentLoop:
         if action.action == "create" and (reason is not None or action.state is ActionState.UNDOING):
             # It is gone, or being undone: nobody wants to hear of it, nor have it restarted.
             self._book.drop(job.container.uuid)
+        if reason is not None:
+            self._book.take_back(job.container.uuid, Failed(action.action, reason, next(iter(outcome.observations), None)))
         self._outbox.put(outcome)
         self._watch.after_work(job.container.uuid)
 
