@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import socketserver
 import tempfile
@@ -16,7 +17,9 @@ import pytest
 
 from zun import errors
 from zun.domain import image
-from zun.drivers.runtime.docker_http import DockerHttp
+from zun.drivers.runtime import labels
+from zun.drivers.runtime.docker import DockerRuntime
+from zun.drivers.runtime.docker_http import LONGEST_LINE, DockerHttp
 from zun.drivers.runtime.docker_pull import pull
 from zun.interfaces.runtime import Credentials
 
@@ -59,6 +62,9 @@ class PlayedEngine(socketserver.ThreadingUnixStreamServer):
         self.path, self.api, self.least = path, "1.41", "1.12"
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.route: Route = lambda handler: handler.say(200, {})
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """The driver hangs up in the middle: that is what is tested."""
 
 
 @pytest.fixture
@@ -189,3 +195,89 @@ def test_a_closed_client_refuses(engine: PlayedEngine, http: DockerHttp) -> None
     http.close()
     with pytest.raises(errors.EngineUnavailable, match="closed"):
         http.call("GET", "/info")
+
+
+def test_a_call_under_way_ends_when_its_client_is_closed(engine: PlayedEngine, http: DockerHttp) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def silent(handler: Handler) -> None:
+        asked.set()
+        over.wait(30)
+
+    http.engine()
+    engine.route = silent
+    found: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            http.call("GET", "/info", timeout=600)
+        except errors.EngineUnavailable as error:
+            found.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    asked.wait(10)
+    http.close()
+    thread.join(10)
+    over.set()
+    assert "closed" in str(found[0])
+
+
+def hangs_up_early(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100")
+    handler.end_headers()
+    handler.close_connection = True
+
+
+def test_half_an_answer_is_none(engine: PlayedEngine, http: DockerHttp) -> None:
+    engine.route = hangs_up_early
+    with pytest.raises(errors.EngineUnavailable):
+        http.call("GET", "/containers/x/json")
+    with http.stream("GET", "/containers/x/logs") as stream, pytest.raises(errors.EngineUnavailable):
+        stream.read()
+
+
+def test_an_answer_without_an_end_is_not_kept(engine: PlayedEngine) -> None:
+    http = DockerHttp(engine.path, timeout=10, largest=100_000)
+    engine.route = lambda handler: handler.say(200, b"1" * 100_000)
+    assert http.call("GET", "/info").ok
+    engine.route = lambda handler: handler.say(200, b"1" * 1_000_000)
+    with pytest.raises(errors.EngineError, match="/info does not end"):
+        http.call("GET", "/info")
+    http.close()
+
+
+def test_a_line_without_an_end_is_not_kept(engine: PlayedEngine, http: DockerHttp) -> None:
+    engine.route = lambda handler: handler.say(200, b"x" * (LONGEST_LINE + 100_000))
+    with http.stream("GET", "/events") as stream, pytest.raises(errors.EngineUnavailable, match="without an end"):
+        list(stream.lines())
+
+
+def event(word: str) -> bytes:
+    marked = labels.write("cloud", labels.Mark("s", "c", 0))
+    return json.dumps({"Type": "container", "Action": word, "Actor": {"Attributes": marked}, "timeNano": 10**18}).encode()
+
+
+def test_news_end_with_what_is_no_news(engine: PlayedEngine) -> None:
+    runtime = DockerRuntime(engine.path, "cloud")
+    engine.route = lambda handler: handler.say(200, event("die") + b'\n["no", "event"]\n')
+    news = runtime.events()
+    assert next(news).what == "die"
+    with pytest.raises(errors.EngineUnavailable, match="no JSON object"):
+        next(news)
+    runtime.close()
+
+
+def test_a_reader_who_gives_up_before_the_first_item_leaves_no_connection(engine: PlayedEngine) -> None:
+    runtime = DockerRuntime(engine.path, "cloud")
+    engine.route = lambda handler: handler.say(200, b"")
+    runtime.events()
+    gc.collect()
+    assert not runtime._http._streams
+    held = runtime.events()
+    assert len(runtime._http._streams) == 1
+    with pytest.raises(errors.EngineUnavailable):
+        next(held)
+    assert not runtime._http._streams
+    runtime.close()

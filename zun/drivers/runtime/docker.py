@@ -14,10 +14,10 @@ import msgspec
 from zun import errors
 from zun.domain import image
 from zun.domain.lifecycle import EngineState
-from zun.drivers.runtime import docker_host, docker_read, docker_spec, labels, usage
+from zun.drivers.runtime import docker_flow, docker_host, docker_read, docker_spec, labels, usage
 from zun.drivers.runtime.cgroup import SandboxGroups
 from zun.drivers.runtime.docker_exec import execute
-from zun.drivers.runtime.docker_http import DockerHttp, Engine
+from zun.drivers.runtime.docker_http import DockerHttp, Engine, Stream
 from zun.drivers.runtime.docker_objects import Json, NoSuchImage, Objects, missing, yes
 from zun.drivers.runtime.docker_pull import pull
 from zun.drivers.runtime.pause import image as pause
@@ -246,20 +246,8 @@ class DockerRuntime:
             "tail": "all" if tail is None else tail,
             "since": docker_read.epoch(since) if since else None,
         }
-        stream = self._http.stream("GET", f"/containers/{inspected['Id']}/logs", query=query, silence=self._timeout)
-        if stream.status >= 300:
-            with stream:
-                yes(stream.answer())
-
-        def pieces() -> Iterator[bytes]:
-            with stream:
-                raw = iter(stream.read, b"")
-                try:
-                    yield from raw if inspected["Config"].get("Tty") else docker_read.payloads(raw)
-                except TimeoutError as error:
-                    raise errors.EngineUnavailable(reason="its log stopped in the middle") from error
-
-        return pieces()
+        path = f"/containers/{inspected['Id']}/logs"
+        return docker_flow.log(self._flowing(path, query, duration=self._timeout), terminal=bool(inspected["Config"].get("Tty")))
 
     def execute(self, uuid: str, command: Sequence[str], *, timeout: float, limit: int) -> ExecResult:
         """Run a command in it and wait. Raises ExecTimeout after ``timeout`` seconds; at most ``limit`` bytes of output are kept."""
@@ -300,26 +288,18 @@ class DockerRuntime:
         filters = {"type": ["container"], "event": list(_NEWS), **self._objects.filter()}
         # Always with a beginning: the engine answers a little before it listens, and news in between would be lost.
         start = docker_read.epoch(since) if since else f"{time.time():.6f}"
-        stream = self._http.stream("GET", "/events", query={"since": start, "filters": msgspec.json.encode(filters).decode()})
+        query = {"since": start, "filters": msgspec.json.encode(filters).decode()}
+        return docker_flow.news(self._flowing("/events", query), lambda: self._http.closed)
+
+    # -- within ----------------------------------------------------------------------------------
+
+    def _flowing(self, path: str, query: dict[str, Any], duration: float | None = None) -> Stream:
+        """The answer of a GET that comes by and by. A refusal is EngineError at once."""
+        stream = self._http.stream("GET", path, query=query, duration=duration)
         if stream.status >= 300:
             with stream:
                 yes(stream.answer())
-
-        def news() -> Iterator[EngineEvent]:
-            with stream:
-                try:
-                    for line in stream.lines():
-                        if event := docker_read.event(msgspec.json.decode(line)):
-                            yield event
-                except errors.EngineUnavailable:
-                    if not self._http.closed:
-                        raise
-            if not self._http.closed:
-                raise errors.EngineUnavailable(reason="its stream of events has ended")
-
-        return news()
-
-    # -- within ----------------------------------------------------------------------------------
+        return stream
 
     def _act(
         self,

@@ -25,6 +25,10 @@ from zun import errors
 OLDEST = (1, 41)
 NEWEST = (1, 51)
 
+#: Bounds on what is held in memory, in bytes: an answer, and one line of a stream. An engine in its right mind comes near neither.
+LARGEST_ANSWER = 256 << 20
+LONGEST_LINE = 8 << 20
+
 _PIECE = 65_536
 _IDLE_CONNECTIONS = 8
 _TROUBLE = (OSError, http.client.HTTPException)
@@ -75,6 +79,11 @@ class _Connection(http.client.HTTPConnection):
             raise
         self.sock = made
 
+    def wake(self) -> None:
+        """End whatever read is under way, in whatever thread."""
+        if self.sock is not None:
+            _end(self.sock)
+
     @property
     def usable(self) -> bool:
         """An idle connection has nothing to say; one that is readable has been closed by the engine."""
@@ -109,18 +118,20 @@ class Stream:
         """The next piece, empty at the end. Raises TimeoutError at the deadline, EngineUnavailable when the engine is gone."""
         try:
             self._channel.settimeout(self._patience.left())
-            return self._response.read1(_PIECE)
+            return _piece(self._response)
         except TimeoutError:
             raise
         except (*_TROUBLE, ValueError) as error:
             raise errors.EngineUnavailable(reason=_told(error)) from error
 
     def lines(self) -> Iterator[bytes]:
-        """Its lines, without their ends."""
+        """Its lines, without their ends. Raises EngineUnavailable for one that is longer than anything that an engine has to say."""
         rest = b""
         while piece := self.read():
             *whole, rest = (rest + piece).split(b"\n")
             yield from (line for line in whole if line.strip())
+            if len(rest) > LONGEST_LINE:
+                raise errors.EngineUnavailable(reason="it sends a line without an end")
         if rest.strip():
             yield rest
 
@@ -130,8 +141,7 @@ class Stream:
 
     def wake(self) -> None:
         """End whatever read is under way, in whatever thread."""
-        with contextlib.suppress(OSError):  # it has ended by itself
-            self._channel.shutdown(socket.SHUT_RDWR)
+        _end(self._channel)
 
     def close(self) -> None:
         """Give the connection up; the engine stops what it does for it alone."""
@@ -149,11 +159,13 @@ class Stream:
 class DockerHttp:
     """The engine behind a unix socket. Safe to use from several threads; each call takes a connection of its own from a small pool."""
 
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, path: str, timeout: float, largest: int = LARGEST_ANSWER) -> None:
         self._path = path
         self.timeout = timeout
+        self._largest = largest
         self._lock = threading.Lock()
         self._idle: list[_Connection] = []
+        self._busy: set[_Connection] = set()
         self._streams: set[Stream] = set()
         self._engine: Engine | None = None
         self.closed = False
@@ -187,22 +199,23 @@ class DockerHttp:
         """One call whose answer is read as it comes. The status arrives within the usual deadline, the rest within ``duration`` seconds,
         no two pieces further apart than ``silence`` seconds, where these are given. Raises EngineUnavailable."""
         target = self._versioned(path, query)
-        connection = _Connection(self._path, self.timeout)
+        connection = self._fresh(self.timeout)
+        channel: socket.socket = connection.sock
         try:
-            connection.connect()
-            channel: socket.socket = connection.sock
             _send(connection, method, target, body, headers)
             response = connection.getresponse()
         except _TROUBLE as error:
             connection.close()
             raise self._lost(error) from error
+        finally:
+            self._done_with(connection)
         made = Stream(self, channel, response, _Patience(None if duration is None else time.monotonic() + duration, silence))
         with self._lock:
             if not self.closed:
                 self._streams.add(made)
                 return made
         made.close()
-        raise errors.EngineUnavailable(reason="this client has been closed")
+        raise _closed()
 
     def engine(self) -> Engine:
         """What the engine is; asked once, and again after it was away. Raises EngineError for one that is too old or too new."""
@@ -228,15 +241,15 @@ class DockerHttp:
             self._streams.discard(stream)
 
     def close(self) -> None:
-        """Give up every connection and wake whoever reads from a stream."""
+        """Give up every connection, and wake whoever waits for an answer or reads from a stream: he gets EngineUnavailable."""
         with self._lock:
             self.closed = True
             idle, self._idle = self._idle, []
-            streams = list(self._streams)
+            waited_for: list[_Connection | Stream] = [*self._busy, *self._streams]
         for connection in idle:
             connection.close()
-        for stream in streams:
-            stream.wake()
+        for each in waited_for:
+            each.wake()
 
     # -- within ----------------------------------------------------------------------------------
 
@@ -251,9 +264,12 @@ class DockerHttp:
         try:
             _send(connection, method, target, body, headers)
             response = connection.getresponse()
-            pieces = []
-            while piece := response.read1(_PIECE):
+            pieces, size = [], 0
+            while piece := _piece(response):
                 pieces.append(piece)
+                size += len(piece)
+                if size > self._largest:
+                    raise errors.EngineError(reason=f"its answer to {method} {target.partition('?')[0]} does not end")
                 if connection.sock is not None:
                     connection.sock.settimeout(_left(deadline))
             # read to its end, but http.client does not always notice: without this the connection cannot be used again
@@ -261,23 +277,44 @@ class DockerHttp:
         except _TROUBLE as error:
             connection.close()
             raise self._lost(error) from error
+        except errors.ZunError:
+            connection.close()
+            raise
+        finally:
+            self._done_with(connection)
         self._give_back(connection)
         return Answer(response.status, _decoded(b"".join(pieces)))
 
     def _take(self, timeout: float | None) -> _Connection:
+        """A connection for one call; :meth:`_done_with` it afterwards."""
         with self._lock:
             if self.closed:
-                raise errors.EngineUnavailable(reason="this client has been closed")
+                raise _closed()
             kept = self._idle.pop() if self._idle else None
-        if kept is not None and kept.usable:
-            kept.sock.settimeout(timeout)
-            return kept
-        made = _Connection(self._path, timeout or self.timeout)
+            if kept is not None and kept.usable:
+                kept.sock.settimeout(timeout)
+                self._busy.add(kept)
+                return kept
+        if kept is not None:
+            kept.close()
+        return self._fresh(timeout or self.timeout)
+
+    def _fresh(self, timeout: float) -> _Connection:
+        made = _Connection(self._path, timeout)
         try:
             made.connect()
         except OSError as error:
             raise self._lost(error) from error
-        return made
+        with self._lock:
+            if not self.closed:
+                self._busy.add(made)
+                return made
+        made.close()
+        raise _closed()
+
+    def _done_with(self, connection: _Connection) -> None:
+        with self._lock:
+            self._busy.discard(connection)
 
     def _prune(self) -> None:
         """An idle connection that the engine has closed says that it was away: it may come back as another one, of another version."""
@@ -298,7 +335,7 @@ class DockerHttp:
     def _lost(self, error: Exception) -> errors.EngineUnavailable:
         if not isinstance(error, TimeoutError):
             self._forget_engine()
-        return errors.EngineUnavailable(reason=_told(error))
+        return _closed() if self.closed else errors.EngineUnavailable(reason=_told(error))
 
     def _forget_engine(self) -> None:
         with self._lock:
@@ -316,6 +353,23 @@ def _send(connection: _Connection, method: str, target: str, body: Any, headers:
         body = msgspec.json.encode(body)
         given["Content-Type"] = "application/json"
     connection.request(method, target, body=body, headers=given)
+
+
+def _piece(response: http.client.HTTPResponse) -> bytes:
+    """The next piece of a body, empty at its end. Raises IncompleteRead where the engine hung up before that, which ``read1`` does not."""
+    piece = response.read1(_PIECE)
+    if not piece and response.length:
+        raise http.client.IncompleteRead(b"", response.length)
+    return piece
+
+
+def _end(channel: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it has ended by itself
+        channel.shutdown(socket.SHUT_RDWR)
+
+
+def _closed() -> errors.EngineUnavailable:
+    return errors.EngineUnavailable(reason="this client has been closed")
 
 
 def _decoded(body: bytes) -> Any:
