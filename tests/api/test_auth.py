@@ -77,6 +77,12 @@ def test_anything_else_is_401(secured: Edge, headers: dict[str, str], path: str)
     assert answer.headers["x-openstack-request-id"]
 
 
+def test_a_401_tells_its_microversion_as_every_other_answer_does(secured: Edge) -> None:
+    assert secured("GET", "/v1/containers", role=None, at="1.12").headers["openstack-api-version"] == "container 1.12"
+    nonsense = secured("GET", "/v1/containers", role=None, headers={"OpenStack-API-Version": "nonsense"})
+    assert (nonsense.status_code, "openstack-api-version" in nonsense.headers) == (401, False)
+
+
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/healthcheck"])
 def test_discovery_and_health_need_no_password(secured: Edge, path: str) -> None:
     assert secured("GET", path, role=None).status_code == 200

@@ -346,6 +346,15 @@ def test_top_shows_processes(edge: Edge, query: str, asked: str | None) -> None:
     assert edge.agent.asked == [("top", asked)]
 
 
+def test_arguments_that_ps_refuses_are_400_and_named(edge: Edge) -> None:
+    edge.add_container()
+    edge.agent.answer = errors.EngineError(reason="secret")
+    answer = edge("GET", f"{PATH}/web/top?ps_args=-zz")
+    assert (error(answer)["status"], error(answer)["code"]) == (400, "container.invalid-value")
+    assert "'ps_args'" in answer.text and "secret" not in answer.text
+    assert edge("GET", f"{PATH}/web/top").status_code == 500
+
+
 def test_stats_have_their_seven_names(edge: Edge) -> None:
     edge.add_container()
     edge.agent.answer = Stats(

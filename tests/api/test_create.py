@@ -125,6 +125,15 @@ def test_values_are_kept_in_their_one_form(edge: Edge, field: str, sent: Any, ke
     assert getattr(made(edge, {field: sent}), field) == kept
 
 
+def test_a_file_may_be_empty_a_volume_not(edge: Edge) -> None:
+    file = {"type": "bind", "source": "", "destination": "/etc/empty"}
+    assert made(edge, {"mounts": [file]}).mounts == [file]
+    answer = edge("POST", PATH, json={**IMAGE, "mounts": [{"source": "", "size": "1", "destination": "/data"}]}, at="1.40")
+    assert error(answer)["code"] == REFUSED
+    answer = edge("POST", PATH, json={**IMAGE, "mounts": [{"source": "", "destination": "/data"}]}, at="1.40")
+    assert "either 'source' or 'size'" in error(answer)["detail"]
+
+
 #: nothing is said by these: the container is as if they had not been sent
 NULLS = [
     *"name command entrypoint cpu memory disk environment labels workdir restart_policy auto_remove image_driver".split(),

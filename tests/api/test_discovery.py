@@ -71,9 +71,28 @@ def test_names_that_look_like_files_are_names(edge: Edge, name: str) -> None:
 def test_methods_that_are_not_in_the_table_are_405(edge: Edge, method: str, path: str) -> None:
     answer = edge(method, path)
     assert answer.status_code == 405
-    assert answer.headers["allow"]
+    assert set(answer.headers["allow"].split(", ")) <= {"GET", "POST", "PATCH", "DELETE"}
     if method != "HEAD":
         assert error(answer)["title"] == "Method Not Allowed"
+
+
+def test_a_method_that_nobody_knows_is_405_too(edge: Edge) -> None:
+    status, headers, _ = raw(edge.app, "GET", "/v1/containers", REQUEST_METHOD="FOO")
+    assert (status, headers["allow"]) == ("405 Method Not Allowed", "POST, GET")
+
+
+@pytest.mark.parametrize("host", ["a b", "<script>", "evil.example/x?y#z", "h\xf6st", "@", "host:port", "host:123456", "[::1", "a," * 10])
+def test_a_host_that_is_none_is_400_and_in_no_link(edge: Edge, host: str) -> None:
+    for path in ("/", "/v1", "/v1/containers"):
+        status, _, body = raw(edge.app, "GET", path, HTTP_HOST=host)
+        assert status == "400 Bad Request"
+        assert host.encode() not in body
+
+
+@pytest.mark.parametrize("host", ["zun", "zun.example:9517", "127.0.0.1:80", "[::1]:80", "my_zun"])
+def test_the_host_that_was_asked_is_in_the_links(edge: Edge, host: str) -> None:
+    _, _, body = raw(edge.app, "GET", "/", HTTP_HOST=host)
+    assert f'"http://{host}/v1/"'.encode() in body
 
 
 @pytest.mark.parametrize(
@@ -90,6 +109,15 @@ def test_who_does_not_take_json_gets_406(edge: Edge, accept: str, status: int) -
 def test_the_healthcheck_needs_no_token(edge: Edge) -> None:
     answer = edge("GET", "/healthcheck", role=None)
     assert (answer.status_code, answer.text) == (200, "OK")
+
+
+def test_the_healthcheck_is_503_while_the_operators_file_is_there(sqlite_store: SqlStore, tmp_path: Path) -> None:
+    config, file = tmp_path / "zun.conf", tmp_path / "away"
+    config.write_text(f"[healthcheck]\nbackends = disable_by_file\ndisable_by_file_path = {file}\n")
+    edge = Edge(sqlite_store, tmp_path, ["--config-file", str(config)])
+    assert edge("GET", "/healthcheck", role=None).status_code == 200
+    file.touch()
+    assert edge("GET", "/healthcheck", role=None).status_code == 503
 
 
 def test_a_browser_may_ask_before_it_sends(sqlite_store: SqlStore, tmp_path: Path) -> None:

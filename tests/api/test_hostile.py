@@ -58,6 +58,40 @@ def test_a_body_that_is_no_sound_json_object_is_400(edge: Edge, body: bytes) -> 
     assert edge.rows() == []
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"image": "busybox", "cpu": NaN}', "cpu"),
+        (b'{"image": "busybox", "cpu": -1e999}', "cpu"),
+        (b'{"image": "busybox", "memory": ' + b"9" * 5000 + b"}", "memory"),
+        (b'{"image": "busybox", "command": ["sleep", 1e400]}', "command[1]"),
+        (b'{"image": "busybox", "labels": {"a": "\\u0000"}}', "labels.a"),
+        (b'{"image": "busybox", "nets": [{"network": "\\ud800"}]}', "nets[0].network"),
+        (b'{"image": "busybox", "labels": {"a": "1", "a": "2"}}', "a"),
+    ],
+    ids=lambda each: repr(each[:40]),
+)
+def test_what_no_field_can_hold_is_refused_with_the_name_of_the_field(edge: Edge, body: bytes, field: str) -> None:
+    found = error(edge("POST", PATH, body=body, headers=JSON, at="1.40"))
+    assert (found["status"], f"'{field}'" in found["detail"]) == (400, True)
+
+
+def test_of_a_hundred_thousand_errors_the_first_one_is_enough(edge: Edge) -> None:
+    for field, value, rule in (
+        ("nets", {}, "at most 64 items"),
+        ("command", [], "at most 1000 items"),
+        ("security_groups", 1, "at most 1000"),
+    ):
+        found = error(edge("POST", PATH, json={"image": "busybox", field: [value] * 100_000}, at="1.40"))
+        assert rule in found["detail"]
+
+
+def test_a_key_that_is_doubled_among_very_many_is_found_at_once() -> None:
+    keys = ",".join(f'"{number}":1' for number in range(90_000))
+    with pytest.raises(errors.BadRequest, match="'89999' is given more than once"):
+        reading.parse(f'{{{keys},"89999":1}}'.encode())
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml", "application/octet-stream", ""])
 def test_a_body_of_another_type_is_415_and_never_ignored(edge: Edge, kind: str) -> None:
     headers = {"Content-Type": kind} if kind else {}
@@ -100,7 +134,15 @@ def test_a_length_that_is_none_is_400(edge: Edge, length: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=1&limit=2", "name=%ff", "name=%00", "&".join(f"a{number}=1" for number in range(200)), "name=%ed%a0%80", "marker=%00"],
+    [
+        "limit=1&limit=2",
+        "limit=%00",
+        "name=%ff",
+        "name=%00",
+        "&".join(f"a{number}=1" for number in range(200)),
+        "name=%ed%a0%80",
+        "marker=%00",
+    ],
     ids=lambda query: query[:20],
 )
 def test_a_query_that_is_not_sound_is_400(edge: Edge, query: str) -> None:

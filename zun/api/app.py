@@ -25,11 +25,12 @@ from zun.api.routes import ROUTES, Route, Who
 from zun.conductor.accept import Accept
 from zun.conductor.verbs import Verbs
 from zun.conf.limits import bounds
-from zun.domain.model import MIN_VERSION, Version
+from zun.domain.model import Version
 from zun.interfaces.store import Store
 
 HEALTHCHECK = "/healthcheck"
 NO_JSON = "The Accept header of the request excludes application/json."
+NO_HOST = "The Host header of the request names no host."
 
 
 def make_app(
@@ -58,7 +59,7 @@ def make_app(
 
 def pipeline(app: WSGI, conf: cfg.ConfigOpts, authenticate: Callable[[WSGI], WSGI]) -> WSGI:
     """What a request passes on its way to the calls, the outermost last."""
-    app = authenticate(app)
+    app = _told_version(authenticate(app))
     app = _only_at(HEALTHCHECK, Healthcheck(None, conf), app)
     app = _no_escape(app, conf.api.retry_after)
     app = RequestId(app, conf)
@@ -84,6 +85,25 @@ def _for_browsers(cors: WSGI, app: WSGI) -> WSGI:
 
 def _no_escape(app: WSGI, retry_after: int) -> WSGI:
     """Whatever fails outside of the calls is told in the API's own form too."""
+
+def _told_version(app: WSGI) -> WSGI:
+    """Every answer below /v1 tells its microversion, a 401 too; where none could be negotiated there is none to tell."""
+
+    def telling(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if paths.normal(environ.get("PATH_INFO", "")) == paths.ROOT:
+            return app(environ, start_response)
+        try:
+            told = list(microversion.headers(microversion.negotiate(environ.get(microversion.ENVIRON))).items())
+        except errors.UnsupportedVersion:
+            return app(environ, start_response)
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            return start_response(status, headers + told, exc_info)
+
+        return app(environ, start)
+
+    return telling
+
 
     def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         try:
@@ -116,37 +136,32 @@ def _falcon(parts: Parts, routes: Sequence[Route], retry_after: int) -> WSGI:
 
 
 class Edge:
-    """What holds for every request: the form of its path, its microversion, the form of the answer."""
+    """What holds for every request: the form of its path, its microversion, its host, the form of the answer."""
 
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
         """Before the route is chosen."""
         request.path = paths.normal(request.path)
-        if request.path == paths.ROOT:
-            request.context.version = MIN_VERSION
-        else:
-            request.context.version = microversion.negotiate(request.get_header(microversion.HEADER))
-            request.context.headers = microversion.headers(request.context.version)
+        header = None if request.path == paths.ROOT else request.get_header(microversion.HEADER)
+        request.context.version = microversion.negotiate(header)
+        if not paths.is_host(request.netloc):
+            raise falcon.HTTPBadRequest(description=NO_HOST)
         if not request.client_accepts_json:
             raise falcon.HTTPNotAcceptable(description=NO_JSON)
 
-    def process_response(self, request: falcon.Request, response: falcon.Response, resource: object, succeeded: bool) -> None:
-        """After the answer, or the error, is known."""
-        for name, value in getattr(request.context, "headers", {}).items():
-            response.set_header(name, value)
+    def process_resource(self, request: falcon.Request, response: falcon.Response, resource: Resource, params: dict[str, Any]) -> None:
+        """After the route is chosen. Falcon would answer OPTIONS by itself, and 400 to a method that it has never heard of."""
+        if request.method not in resource.allowed:
+            raise falcon.HTTPMethodNotAllowed(resource.allowed)
 
 
 class Resource:
     """The calls of one path. Falcon looks for a method ``on_get`` for GET, and so on."""
 
     def __init__(self, parts: Parts, routes: Sequence[Route]) -> None:
-        self._allowed = list(dict.fromkeys(route.method for route in routes))
-        for method in self._allowed:
+        self.allowed = list(dict.fromkeys(route.method for route in routes))
+        for method in self.allowed:
             rows = [route for route in routes if route.method == method]
             setattr(self, f"on_{method.lower()}", functools.partial(_dispatch, parts, rows))
-
-    def on_options(self, request: falcon.Request, response: falcon.Response, **params: str) -> None:
-        """Falcon would answer this by itself."""
-        raise falcon.HTTPMethodNotAllowed(self._allowed)
 
 
 def _dispatch(parts: Parts, rows: Sequence[Route], request: falcon.Request, response: falcon.Response, **params: str) -> None:

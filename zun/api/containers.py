@@ -148,7 +148,12 @@ def execute(call: Call) -> Json:
 def top(call: Call) -> Json:
     """``GET /containers/{id}/top``."""
     options: Top = call.options
-    found = call.parts.verbs.top(call.row, options.ps_args)
+    try:
+        found = call.parts.verbs.top(call.row, options.ps_args)
+    except errors.EngineError:
+        if options.ps_args is None:
+            raise
+        raise errors.InvalidValue(field="ps_args", rule="is nothing that ps can do with the processes of a container") from None
     return {"Titles": found.titles, "Processes": found.processes}
 
 

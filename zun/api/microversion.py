@@ -10,6 +10,8 @@ from zun.domain.model import MAX_VERSION, MIN_VERSION, Version
 
 SERVICE = "container"
 HEADER = "OpenStack-API-Version"
+#: where WSGI has the header
+ENVIRON = "HTTP_OPENSTACK_API_VERSION"
 
 WRONG_SERVICE = f"Invalid service type for {HEADER} header"
 WRONG_VALUE = f"Invalid value for {HEADER} header"

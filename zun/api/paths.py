@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -11,6 +12,14 @@ V1 = "/v1"
 
 #: what anybody may read without saying who he is
 PUBLIC = frozenset({ROOT, V1})
+
+#: a name, an IPv4 or IPv6 address, and perhaps a port; a client's word for us, which we write into addresses
+_HOST = re.compile(r"([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
+
+
+def is_host(netloc: str) -> bool:
+    """Whether the text is a host, with or without a port."""
+    return len(netloc) <= 300 and _HOST.fullmatch(netloc) is not None
 
 
 def normal(path: str) -> str:

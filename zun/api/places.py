@@ -67,7 +67,7 @@ def _used(tx: Transaction, **where: Any) -> dict[str, Resources]:
     """What is taken of each host by its sandboxes."""
     sums = tx.total(Sandbox, ("cpu", "memory", "disk"), where, by="host")
     return {
-        name: Resources(cpu=float(each["cpu"] or 0), memory=int(each["memory"] or 0), disk=int(each["disk"] or 0))
+        name: Resources(cpu=round(float(each["cpu"] or 0), 6), memory=int(each["memory"] or 0), disk=int(each["disk"] or 0))
         for name, each in sums.items()
         if name is not None
     }

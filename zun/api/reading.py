@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 import falcon
@@ -23,8 +26,16 @@ def excerpt(text: object, limit: int = 64) -> str:
     return shown if len(shown) <= limit else shown[:limit] + "..."
 
 
+def path(parts: Iterable[str | int]) -> str:
+    """``mounts[0].size``, from its parts."""
+    shown = ""
+    for part in parts:
+        shown += f"[{part}]" if isinstance(part, int) else f".{excerpt(part)}" if shown else excerpt(part)
+    return shown
+
+
 def query(request: falcon.Request) -> dict[str, str]:
-    """The query string's parameters. Raises BadRequest for one given twice, too many, bad UTF-8 or NUL."""
+    """The query string's parameters. Raises BadRequest for one given twice, too many or bad UTF-8, SchemaValidationError for NUL."""
     try:
         pairs = parse_qsl(request.query_string, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
     except ValueError:
@@ -33,8 +44,8 @@ def query(request: falcon.Request) -> dict[str, str]:
     for name, value in pairs:
         if name in found:
             raise errors.BadRequest(reason=f"The query parameter '{excerpt(name)}' is given more than once.")
-        _check_text(name)
-        _check_text(value)
+        _check_text(name, (name,))
+        _check_text(value, (name,))
         found[name] = value
     return found
 
@@ -42,7 +53,7 @@ def query(request: falcon.Request) -> dict[str, str]:
 def body(request: falcon.Request, limit: int) -> dict[str, Any]:
     """The top-level JSON object of the body; nothing where there is no body, or JSON that is no object.
 
-    Raises RequestTooLarge over ``limit`` bytes, UnsupportedMediaType for a body of another type, BadRequest for bad JSON.
+    Raises RequestTooLarge over ``limit`` bytes, UnsupportedMediaType for a body of another type, and what :func:`parse` raises.
     """
     if (request.content_length or 0) > limit:
         raise errors.RequestTooLarge(limit=limit)
@@ -62,12 +73,10 @@ def body(request: falcon.Request, limit: int) -> dict[str, Any]:
 def parse(data: bytes) -> Any:
     """JSON to the letter: no NaN, no Infinity, no doubled key, no NUL, no half of a surrogate pair, nothing deep or huge.
 
-    Raises BadRequest.
+    Raises BadRequest, or SchemaValidationError where a field can be named.
     """
     try:
-        value = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_integer
-        )
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
     except RecursionError:
         raise errors.BadRequest(reason=f"The request body is nested more than {MAX_DEPTH} levels deep.") from None
     except UnicodeDecodeError:
@@ -81,47 +90,47 @@ def parse(data: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        doubled = next(name for name in names if names.count(name) > 1)
+        ((doubled, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"the key '{excerpt(doubled)}' is given more than once")
     return found
 
 
 def _constant(text: str) -> float:
-    raise ValueError(f"{text} is not a JSON number")
+    """NaN and the infinities are no JSON; they are refused below, where the field has a name."""
+    return math.nan
 
 
-def _float(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError("a number is out of range")
-    return number
-
-
-def _integer(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise ValueError("a number is out of range")
-    return int(text)
+def _integer(text: str) -> int | float:
+    """Reading an integer of a million digits would take minutes."""
+    return int(text) if len(text) <= MAX_DIGITS else math.inf
 
 
 def _check_value(value: Any) -> None:
-    pending = [(value, 1)]
+    pending: list[tuple[Any, tuple[str | int, ...]]] = [(value, ())]
     while pending:
-        item, depth = pending.pop()
-        if depth > MAX_DEPTH:
+        item, place = pending.pop()
+        if len(place) >= MAX_DEPTH:
             raise errors.BadRequest(reason=f"The request body is nested more than {MAX_DEPTH} levels deep.")
         if isinstance(item, str):
-            _check_text(item)
+            _check_text(item, place)
+        elif isinstance(item, float) and not math.isfinite(item):
+            _refuse(place, "must be a number that JSON knows, and not out of range")
         elif isinstance(item, list):
-            pending.extend((inner, depth + 1) for inner in item)
+            pending.extend((inner, (*place, index)) for index, inner in enumerate(item))
         elif isinstance(item, dict):
-            pending.extend((key, depth) for key in item)
-            pending.extend((inner, depth + 1) for inner in item.values())
+            for name, inner in item.items():
+                _check_text(name, (*place, name))
+                pending.append((inner, (*place, name)))
 
 
-def _check_text(text: str) -> None:
+def _check_text(text: str, place: tuple[str | int, ...]) -> None:
     """No database, engine or answer can hold these."""
     if "\0" in text:
-        raise errors.BadRequest(reason="The request contains a NUL character.")
+        _refuse(place, "must not contain NUL")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise errors.BadRequest(reason="The request contains half of a Unicode surrogate pair.")
+        _refuse(place, "must not contain half of a Unicode surrogate pair")
+
+
+def _refuse(place: tuple[str | int, ...], rule: str) -> NoReturn:
+    name = path(place).replace("\0", "").encode("utf-8", "replace").decode()
+    raise errors.SchemaValidationError(field=excerpt(name, 128) or "body", rule=rule)

@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from zun.api.reading import excerpt
+from zun.api.reading import excerpt, path
 from zun.domain.model import Version
 
 _TYPES = {
@@ -38,14 +38,6 @@ def of(error: ValidationError, version: Version) -> tuple[str, str]:
         if closest is not None:
             return of(closest, version)
     return path(error.absolute_path) or "body", _rule(error)
-
-
-def path(parts: Iterable[str | int]) -> str:
-    """``mounts[0].size``, from its parts."""
-    shown = ""
-    for part in parts:
-        shown += f"[{part}]" if isinstance(part, int) else f".{excerpt(part)}" if shown else excerpt(part)
-    return shown
 
 
 def _closest(error: ValidationError) -> ValidationError | None:

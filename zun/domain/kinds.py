@@ -334,6 +334,8 @@ MOUNTS = _fixed(
     {
         "type": ["array", "null"],
         "maxItems": 64,
+        if mount.get("type") == "bind" and mount.get("source") == "":
+            given["source"] = ""  # an empty file
         "items": {
             "type": "object",
             "properties": {
