@@ -83,15 +83,15 @@ def test_hosts_show_what_they_have_and_what_is_taken(edge: Edge) -> None:
         assert edge("GET", f"/v1/hosts/{id}?anything=1", role="admin", at="1.40").json == shown
 
 
-def test_a_host_that_is_none_is_404(edge: Edge) -> None:
-    for id in ("nowhere", "a b", "%00", "x" * 300):
-        assert error(edge("GET", f"/v1/hosts/{id}", role="admin", at="1.4"))["code"] == "container.host-not-found"
-
 def test_ten_tenths_of_a_core_are_one(edge: Edge) -> None:
     for _ in range(10):
         edge.add_container(cpu=0.1)
     assert edge("GET", f"/v1/hosts/{HOST}", role="admin", at="1.4").json["cpu_used"] == 1.0
 
+
+def test_a_host_that_is_none_is_404(edge: Edge) -> None:
+    for id in ("nowhere", "a b", "%00", "x" * 300):
+        assert error(edge("GET", f"/v1/hosts/{id}", role="admin", at="1.4"))["code"] == "container.host-not-found"
 
 
 def test_hosts_come_in_pages_by_name(edge: Edge) -> None:

@@ -29,8 +29,8 @@ from zun.domain.model import Version
 from zun.interfaces.store import Store
 
 HEALTHCHECK = "/healthcheck"
-NO_JSON = "The Accept header of the request excludes application/json."
 NO_HOST = "The Host header of the request names no host."
+NO_JSON = "The Accept header of the request excludes application/json."
 
 
 def make_app(
@@ -83,9 +83,6 @@ def _for_browsers(cors: WSGI, app: WSGI) -> WSGI:
     return choose
 
 
-def _no_escape(app: WSGI, retry_after: int) -> WSGI:
-    """Whatever fails outside of the calls is told in the API's own form too."""
-
 def _told_version(app: WSGI) -> WSGI:
     """Every answer below /v1 tells its microversion, a 401 too; where none could be negotiated there is none to tell."""
 
@@ -104,6 +101,9 @@ def _told_version(app: WSGI) -> WSGI:
 
     return telling
 
+
+def _no_escape(app: WSGI, retry_after: int) -> WSGI:
+    """Whatever fails outside of the calls is told in the API's own form too."""
 
     def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         try:

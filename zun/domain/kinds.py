@@ -321,6 +321,8 @@ def _mounts(value: Any, bounds: Bounds) -> list[dict[str, Any]]:
     found = []
     for mount in value or ():
         given = {key: item for key, item in mount.items() if item not in (None, "")}
+        if mount.get("type") == "bind" and mount.get("source") == "":
+            given["source"] = ""  # an empty file
         if ("source" in given) == ("size" in given):
             raise ValueError("each mount needs either 'source' or 'size'")
         if not given["destination"].startswith("/"):
@@ -334,8 +336,6 @@ MOUNTS = _fixed(
     {
         "type": ["array", "null"],
         "maxItems": 64,
-        if mount.get("type") == "bind" and mount.get("source") == "":
-            given["source"] = ""  # an empty file
         "items": {
             "type": "object",
             "properties": {
