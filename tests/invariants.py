@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.world import World
-from zun.conductor.accept import usage
+from zun.conductor.allowance import usage
 from zun.domain import lifecycle
 from zun.domain.action import OPEN, Action
 from zun.domain.container import Container

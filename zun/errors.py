@@ -90,6 +90,10 @@ class HostNotFound(NotFound):
     text = "Compute host {id} could not be found."
 
 
+class ServiceNotFound(NotFound):
+    text = "There is no service {binary} on host {host}."
+
+
 class ActionNotFound(NotFound):
     text = "Action with request id {id} could not be found."
 
@@ -126,6 +130,10 @@ class ExecTimeout(Conflict):
 
 class HostNotUp(Conflict):
     text = "Host {host} is not up, so it cannot {verb} container {id} now."
+
+
+class HostInUse(Conflict):
+    text = "Host {host} has {count} container(s). Delete them, or say that the host is down and delete them, before its service."
 
 
 class Superseded(Conflict):

@@ -23,6 +23,7 @@ from zun.compute.ask import Ask
 from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
 from zun.conductor.accept import Accept, Defaults
+from zun.conductor.admin import Admin
 from zun.conductor.place import Place
 from zun.conductor.sweep import Sweep
 from zun.conductor.verbs import Verbs
@@ -62,6 +63,7 @@ class ControlPlane:
 
     accept: Accept
     verbs: Verbs
+    admin: Admin
     place: Place
     sweep: Sweep
     desk: Desk
@@ -107,6 +109,7 @@ class Embedded:
             store=self.store,
             accept=self.control.accept,
             verbs=self.control.verbs,
+            admin=self.control.admin,
             clock=clock,
             authenticate=lambda app: BasicAuth(app, conf),
         )
@@ -155,12 +158,26 @@ def docker(conf: cfg.ConfigOpts, name: str) -> DockerRuntime:
     )
 
 
+def decided(conf: cfg.ConfigOpts) -> Defaults:
+    """What the operator decides for what requests leave open."""
+    return Defaults(
+        cpu=conf.default_cpu,
+        memory=conf.default_memory,
+        image_driver=conf.default_image_driver,
+        availability_zone=conf.default_schedule_zone,
+        quota=quota.limits(conf),
+        unique_name_scope=conf.unique_container_name_scope,
+    )
+
+
 def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agents, clock: Clock) -> ControlPlane:
     """The conductor's parts; ``plugs`` are asked only what they would refuse."""
     inventory = LocalInventory(clock, conf.compute.service_down_time)
     place = Place(store, inventory, clock=clock, poke=lambda host: agents.on(host).look())
     placing = Pulse("conductor-place", place.run, every=PLACE_EVERY)
     sweep = Sweep(store, clock=clock, service_down_time=conf.compute.service_down_time)
+    # A host that was up when this process ended is given one round to say that it still is.
+    sweeping = Pulse("conductor-sweep", sweep.run, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
 
     def poke(host: str | None) -> None:
         """Work is for its host, or for the placer while it has none."""
@@ -169,14 +186,7 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
         else:
             agents.on(host).look()
 
-    defaults = Defaults(
-        cpu=conf.default_cpu,
-        memory=conf.default_memory,
-        image_driver=conf.default_image_driver,
-        availability_zone=conf.default_schedule_zone,
-        quota=quota.limits(conf),
-        unique_name_scope=conf.unique_container_name_scope,
-    )
+    defaults = decided(conf)
     return ControlPlane(
         accept=Accept(
             store,
@@ -197,12 +207,19 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
             service_down_time=conf.compute.service_down_time,
             poke=poke,
         ),
+        admin=Admin(
+            store,
+            inventory,
+            clock=clock,
+            configured=defaults.quota,
+            service_down_time=conf.compute.service_down_time,
+            sweep=sweeping.poke,
+        ),
         place=place,
         sweep=sweep,
         desk=Desk(store, inventory, clock=clock, poke=poke),
         placing=placing,
-        # A host that was up when this process ended is given one round to say that it still is.
-        sweeping=Pulse("conductor-sweep", sweep.run, every=SWEEP_EVERY, first_after=SWEEP_EVERY),
+        sweeping=sweeping,
     )
 
 

@@ -17,6 +17,7 @@ from zun import conf as zun_conf
 from zun import errors
 from zun.api.app import make_app
 from zun.conductor.accept import Accept, Defaults
+from zun.conductor.admin import Admin
 from zun.conductor.verbs import Verbs
 from zun.domain.container import Container
 from zun.domain.host import COMPUTE, Host, Service
@@ -127,6 +128,14 @@ class Edge:
                 defaults=defaults,
                 service_down_time=180,
                 poke=lambda host: None,
+            ),
+            admin=Admin(
+                store,
+                inventory,
+                clock=lambda: NOW,
+                configured=defaults.quota,
+                service_down_time=180,
+                sweep=lambda: None,
             ),
             clock=lambda: NOW,
             authenticate=authenticate,

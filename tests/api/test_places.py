@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
 
 from tests.api.edge import HOST, NOW, OWN, Edge, error
 from zun.domain.action import Action, ActionState, StepEvent
 from zun.domain.container import Container
+from zun.domain.lifecycle import Status
 
 EVENT = StepEvent(event="pull", start_time=NOW, finish_time=NOW + timedelta(seconds=1), result="Error", traceback="Traceback: line 1")
 
@@ -115,6 +119,84 @@ def test_services_show_whether_they_are_up(edge: Edge) -> None:
         " updated_at".split()
     )
     assert (shown["id"], shown["binary"], shown["last_seen_up"]) == (1, "zun-compute", "2024-05-01T12:30:00.000001")
+
+
+SERVICE = {"host": HOST, "binary": "zun-compute"}
+QUERY = f"host={HOST}&binary=zun-compute"
+
+
+def service(edge: Edge, host: str = HOST) -> dict[str, Any]:
+    return next(each for each in edge("GET", "/v1/services", role="admin").json["services"] if each["host"] == host)
+
+
+@pytest.mark.parametrize("form", ["query", "body", "both"])
+def test_a_service_is_disabled_and_enabled_by_query_or_body(edge: Edge, form: str) -> None:
+    def put(name: str, **more: str) -> Any:
+        query = "&".join(f"{key}={each}" for key, each in (SERVICE if form == "both" else {**SERVICE, **more}).items())
+        if form == "body":
+            return edge("PUT", f"/v1/services/{name}", json={**SERVICE, **more}, role="admin")
+        return edge("PUT", f"/v1/services/{name}?{query}", json=more if form == "both" else None, role="admin")
+
+    answer = put("disable", disabled_reason="new-disk")
+    assert (answer.status_code, answer.json) == (200, {"service": {**SERVICE, "disabled": True, "disabled_reason": "new-disk"}})
+    assert (service(edge)["disabled"], service(edge)["disabled_reason"], service(edge)["state"]) == (True, "new-disk", "up")
+    answer = put("enable")
+    assert (answer.status_code, answer.json) == (200, {"service": {**SERVICE, "disabled": False, "disabled_reason": None}})
+    assert service(edge)["disabled"] is False
+
+
+def test_a_service_is_disabled_without_a_reason_too(edge: Edge) -> None:
+    assert edge("PUT", f"/v1/services/disable?{QUERY}", role="admin").json["service"]["disabled_reason"] is None
+
+
+def test_a_service_that_is_forced_down_is_down_at_once(edge: Edge) -> None:
+    for word, state in (("True", "down"), ("False", "up")):
+        answer = edge("PUT", f"/v1/services/force_down?{QUERY}&forced_down={word}", role="admin")
+        assert (answer.status_code, answer.json) == (200, {"service": {**SERVICE, "forced_down": word == "True"}})
+        assert (service(edge)["forced_down"], service(edge)["state"]) == (word == "True", state)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field"),
+    [
+        ("PUT", "/v1/services/enable?host=node-1", "binary"),
+        ("PUT", "/v1/services/enable?binary=zun-compute", "host"),
+        ("PUT", "/v1/services/disable", "host"),
+        ("PUT", f"/v1/services/disable?{QUERY}&disabled_reason=", "disabled_reason"),
+        ("PUT", f"/v1/services/disable?{QUERY}&disabled_reason={'x' * 256}", "disabled_reason"),
+        ("PUT", f"/v1/services/force_down?{QUERY}", "forced_down"),
+        ("PUT", f"/v1/services/force_down?{QUERY}&forced_down=yes", "forced_down"),
+        ("DELETE", "/v1/services", "host"),
+        ("DELETE", "/v1/services?host=node-1", "binary"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named(edge: Edge, method: str, path: str, field: str) -> None:
+    found = error(edge(method, path, role="admin"))
+    assert found["status"] == 400
+    assert f"'{field}'" in found["detail"]
+
+
+@pytest.mark.parametrize("call", ["PUT enable", "PUT disable", "PUT force_down", "DELETE "])
+@pytest.mark.parametrize("query", ["host=nowhere&binary=zun-compute", f"host={HOST}&binary=zun-fly"])
+def test_a_service_that_is_none_is_404(edge: Edge, call: str, query: str) -> None:
+    method, name = call.split(" ")
+    found = error(edge(method, f"/v1/services/{name}?{query}&forced_down=true", role="admin"))
+    assert (found["status"], found["code"]) == (404, "container.service-not-found")
+
+
+def test_a_service_is_deleted_with_its_host(edge: Edge) -> None:
+    answer = edge("DELETE", f"/v1/services?{QUERY}", role="admin")
+    assert (answer.status_code, answer.json) == (200, None)
+    assert edge("GET", "/v1/services", role="admin").json == {"services": []}
+    assert edge("GET", "/v1/hosts", role="admin", at="1.40").json["hosts"] == []
+
+
+def test_a_host_with_containers_is_not_deleted(edge: Edge) -> None:
+    edge.add_container("one"), edge.add_container("two", status=Status.STOPPED)
+    found = error(edge("DELETE", f"/v1/services?{QUERY}", role="admin"))
+    assert (found["status"], found["code"]) == (409, "container.host-in-use")
+    assert "2 container(s)" in found["detail"]
+    assert service(edge)["state"] == "up"
 
 
 def test_zones_are_those_of_the_services_each_once(edge: Edge) -> None:

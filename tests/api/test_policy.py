@@ -7,18 +7,20 @@ from typing import Any
 
 import pytest
 
-from tests.api.edge import OWN, Edge, error
+from tests.api.edge import OTHER, OWN, Edge, error
 from zun.api.context import Context
 from zun.api.policy import Policy, list_rules
 from zun.api.routes import ROUTES
 from zun.db.store import SqlStore
 from zun.domain.container import Container
+from zun.domain.host import Host, Service
 from zun.domain.lifecycle import Status
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.runtime import ExecResult, ProcessList, Stats
 
 C = "/v1/containers"
 CREATE = {"image": "busybox"}
+SPARE = "host=spare&binary=zun-compute"
 
 #: rule, call, body, answer to the agent; then who is let in: reader, member, manager, admin
 OPERATIONS: list[tuple[str, str, str, Any, Any, str]] = [
@@ -49,9 +51,21 @@ OPERATIONS: list[tuple[str, str, str, Any, Any, str]] = [
     ("container:stats", "GET", f"{C}/web/stats", None, Stats(cpu_percent=0, memory_used=0, memory_limit=0), "xxxx"),
     ("container:actions", "GET", f"{C}/web/container_actions", None, None, "xxxx"),
     ("zun-service:get_all", "GET", "/v1/services", None, None, "...x"),
+    ("zun-service:enable", "PUT", f"/v1/services/enable?{SPARE}", None, None, "...x"),
+    ("zun-service:disable", "PUT", f"/v1/services/disable?{SPARE}", None, None, "...x"),
+    ("zun-service:force_down", "PUT", f"/v1/services/force_down?{SPARE}&forced_down=true", None, None, "...x"),
+    ("zun-service:delete", "DELETE", f"/v1/services?{SPARE}", None, None, "...x"),
     ("host:get_all", "GET", "/v1/hosts", None, None, "...x"),
     ("host:get", "GET", "/v1/hosts/node-1", None, None, "...x"),
     ("availability_zones:get_all", "GET", "/v1/availability_zones", None, None, "xxxx"),
+    ("quota:get", "GET", f"/v1/quotas/{OWN}", None, None, "xxxx"),
+    ("quota:get", "GET", f"/v1/quotas/{OTHER}", None, None, "...x"),
+    ("quota:get_default", "GET", f"/v1/quotas/{OWN}/defaults", None, None, "xxxx"),
+    ("quota:get_default", "GET", f"/v1/quotas/{OTHER}/defaults", None, None, "...x"),
+    ("quota:update", "PUT", f"/v1/quotas/{OWN}", {"cpu": 1}, None, "...x"),
+    ("quota:delete", "DELETE", f"/v1/quotas/{OWN}", None, None, "...x"),
+    ("quota_class:get", "GET", "/v1/quota_classes/default", None, None, "...x"),
+    ("quota_class:update", "PUT", "/v1/quota_classes/default", {"cpu": 1}, None, "...x"),
 ]
 
 
@@ -72,9 +86,10 @@ def test_each_operation_by_each_role(edge: Edge, rule: str, method: str, path: s
 
 def start_anew(edge: Edge) -> None:
     with edge.store.write() as tx:
-        for entity in (Container, Sandbox):
+        for entity in (Container, Sandbox, Service, Host):
             for row in tx.find(entity):
                 tx.drop(row)
+    edge.add_host(), edge.add_host("spare")
     edge.add_container("web")
     edge.add_container("stopped", status=Status.STOPPED)
     edge.add_container("paused", status=Status.PAUSED)

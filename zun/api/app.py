@@ -23,6 +23,7 @@ from zun.api.derive import Form, Forms, Loaded
 from zun.api.policy import Policy
 from zun.api.routes import ROUTES, Route, Who
 from zun.conductor.accept import Accept
+from zun.conductor.admin import Admin
 from zun.conductor.verbs import Verbs
 from zun.conf.limits import bounds
 from zun.domain.model import Version
@@ -39,6 +40,7 @@ def make_app(
     store: Store,
     accept: Accept,
     verbs: Verbs,
+    admin: Admin,
     clock: Callable[[], datetime],
     authenticate: Callable[[WSGI], WSGI],
 ) -> WSGI:
@@ -47,6 +49,7 @@ def make_app(
         store=store,
         accept=accept,
         verbs=verbs,
+        admin=admin,
         policy=Policy(conf),
         forms=Forms(bounds(conf)),
         clock=clock,

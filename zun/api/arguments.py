@@ -87,3 +87,37 @@ class Top(msgspec.Struct, frozen=True, kw_only=True):
     """Arguments of ps."""
 
     ps_args: Annotated[str | None, Field(create=kinds.PS_ARGS)] = None
+
+
+class OneService(msgspec.Struct, frozen=True, kw_only=True):
+    """A process of ours, by its host and its name."""
+
+    host: Annotated[str, Field(create=kinds.HOST, required=True)]
+    binary: Annotated[str, Field(create=kinds.BINARY, required=True)]
+
+
+class Disable(OneService, frozen=True, kw_only=True):
+    """Why a host gets no new work."""
+
+    disabled_reason: Annotated[str | None, Field(create=kinds.REASON)] = None
+
+
+class ForceDown(OneService, frozen=True, kw_only=True):
+    """Whether a service counts as down, whatever it says itself."""
+
+    forced_down: Annotated[bool, Field(create=kinds.BOOLEAN, required=True)]
+
+
+class Usages(msgspec.Struct, frozen=True, kw_only=True):
+    """Any text but none asks for what is in use, too."""
+
+    usages: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of each resource; -1 is no limit."""
+
+    containers: Annotated[int | None, Field(create=kinds.LIMIT)] = None
+    cpu: Annotated[int | None, Field(doc="cores", create=kinds.LIMIT)] = None
+    memory: Annotated[int | None, Field(doc="MiB", create=kinds.LIMIT)] = None
+    disk: Annotated[int | None, Field(doc="GiB", create=kinds.LIMIT)] = None

@@ -11,6 +11,7 @@ from zun.api import context as contexts
 from zun.api.context import Context
 from zun.api.derive import Forms
 from zun.conductor.accept import Accept
+from zun.conductor.admin import Admin
 from zun.conductor.verbs import Verbs
 from zun.domain.action import Caller
 from zun.domain.model import Version
@@ -37,6 +38,7 @@ class Parts:
     store: Store
     accept: Accept
     verbs: Verbs
+    admin: Admin
     policy: Rules
     forms: Forms
     clock: Callable[[], datetime]

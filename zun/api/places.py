@@ -1,4 +1,4 @@
-"""Where containers run: hosts, the services on them, availability zones (REST contract, sections 11 to 13). Read only."""
+"""Where containers run: hosts, the services on them, availability zones (REST contract, sections 11 to 13)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from zun import errors
 from zun.api import paging, paths
+from zun.api.arguments import Disable, ForceDown, OneService
 from zun.api.call import Call
 from zun.api.reading import excerpt
 from zun.api.views import Shape, exact_time
@@ -79,6 +80,34 @@ def services(call: Call) -> Json:
         rows = tx.find(Service)
     now, view = call.parts.clock(), SERVICE.view()
     return {"services": [view(row, is_up(row, now, call.parts.service_down_time)) for row in rows]}
+
+
+def enable(call: Call) -> Json:
+    """``PUT /services/enable``."""
+    options: OneService = call.options
+    return _told(call.parts.admin.enable(options.host, options.binary), "disabled", "disabled_reason")
+
+
+def disable(call: Call) -> Json:
+    """``PUT /services/disable``."""
+    options: Disable = call.options
+    return _told(call.parts.admin.disable(options.host, options.binary, options.disabled_reason), "disabled", "disabled_reason")
+
+
+def force_down(call: Call) -> Json:
+    """``PUT /services/force_down``."""
+    options: ForceDown = call.options
+    return _told(call.parts.admin.force_down(options.host, options.binary, options.forced_down), "forced_down")
+
+
+def forget(call: Call) -> None:
+    """``DELETE /services``."""
+    options: OneService = call.options
+    call.parts.admin.forget(options.host, options.binary)
+
+
+def _told(row: Service, *names: str) -> Json:
+    return {"service": {name: getattr(row, name) for name in ("host", "binary", *names)}}
 
 
 def zones(call: Call) -> Json:

@@ -9,8 +9,25 @@ from typing import Any
 
 import msgspec
 
-from zun.api import container_actions, containers, discovery, places
-from zun.api.arguments import Create, Delete, Ending, Execute, Kill, List, Logs, Nothing, Paging, Show, Top
+from zun.api import container_actions, containers, discovery, places, quotas
+from zun.api.arguments import (
+    Create,
+    Delete,
+    Disable,
+    Ending,
+    Execute,
+    ForceDown,
+    Kill,
+    Limits,
+    List,
+    Logs,
+    Nothing,
+    OneService,
+    Paging,
+    Show,
+    Top,
+    Usages,
+)
 from zun.api.call import Call
 from zun.api.derive import Purpose, Strict
 from zun.domain.container import Container
@@ -85,6 +102,19 @@ def _place(path: str, handler: Callable[[Call], Any], rule: str, who: Who, doc: 
     return Route(method="GET", path=f"/v1/{path}", handler=handler, rule=rule, who=who, doc=doc, **more)
 
 
+def _service(method: str, name: str, path: str, handler: Callable[[Call], Any], options: type[msgspec.Struct], doc: str) -> Route:
+    """A row of a call that changes a service."""
+    return Route(
+        method=method, path=f"/v1/services{path}", handler=handler, rule=f"zun-service:{name}", who=Who.ADMIN, doc=doc, options=options
+    )
+
+
+def _quota(method: str, path: str, handler: Callable[[Call], Any], rule: str, who: Who, doc: str, **more: Any) -> Route:
+    """A row of a call on what a project may have."""
+    finds = quotas.project if rule.startswith("quota:") else None
+    return Route(method=method, path=f"/v1/{path}", handler=handler, rule=rule, who=who, doc=doc, finds=finds, **more)
+
+
 #: from microversion 1.4 on
 _HOSTS = Version(1, 4)
 _BOTH = Strict.QUERY | Strict.BODY
@@ -123,8 +153,22 @@ ROUTES: tuple[Route, ...] = (
                "Show how something went that was done to a container."),
 
     _place("services", places.services, "zun-service:get_all", Who.ADMIN, "List the processes of the service."),
+    _service("PUT", "enable", "/enable", places.enable, OneService, "Let a host have new work."),
+    _service("PUT", "disable", "/disable", places.disable, Disable, "Give a host no new work."),
+    _service("PUT", "force_down", "/force_down", places.force_down, ForceDown, "Say that a host is down, or that no more."),
+    _service("DELETE", "delete", "", places.forget, OneService, "Delete a service of a host that is not expected back."),
     _place("hosts", places.hosts, "host:get_all", Who.ADMIN, "List compute hosts.", options=Paging, since=_HOSTS),
     _place("hosts/{id}", places.host, "host:get", Who.ADMIN, "Show a compute host.", since=_HOSTS),
     _place("availability_zones", places.zones, "availability_zones:get_all", Who.READER, "List availability zones.", options=Paging),
+
+    _quota("GET", "quotas/{project}", quotas.show, "quota:get", Who.READER, "Show what a project may have.", options=Usages),
+    _quota("PUT", "quotas/{project}", quotas.update, "quota:update", Who.ADMIN, "Give a project limits of its own.",
+           options=Limits, strict=_BOTH),
+    _quota("DELETE", "quotas/{project}", quotas.delete, "quota:delete", Who.ADMIN, "Take a project's own limits from it."),
+    _quota("GET", "quotas/{project}/defaults", quotas.defaults, "quota:get_default", Who.READER,
+           "Show what a project may have that was given no limits."),
+    _quota("GET", "quota_classes/{name}", quotas.show_class, "quota_class:get", Who.ADMIN, "Show the limits of a class of projects."),
+    _quota("PUT", "quota_classes/{name}", quotas.update_class, "quota_class:update", Who.ADMIN, "Change the limits of a class of projects.",
+           options=Limits, strict=_BOTH),
 )
 # fmt: on

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import journal
+from zun.conductor import allowance, journal
 from zun.conductor.journal import Clock
 from zun.domain import quota
 from zun.domain.action import Caller
@@ -42,16 +42,10 @@ class Defaults:
     disk: int = 0
     image_driver: str = "docker"
     availability_zone: str | None = None
+    #: for who was given no limits of his own
     quota: Quota = field(default_factory=lambda: Quota(containers=40, cpu=20, memory=51_200, disk=100))
     #: "", "project" or "global": within what a name may be used once
     unique_name_scope: str = ""
-
-
-def usage(tx: Transaction, project_id: str) -> Quota:
-    """What a project has, summed over its containers."""
-    sums = tx.total(Container, ("cpu", "memory", "disk"), {"project_id": project_id}).get(None, {})
-    count = tx.count(Container, {"project_id": project_id})
-    return Quota(containers=count, cpu=sums.get("cpu") or 0, memory=sums.get("memory") or 0, disk=sums.get("disk") or 0)
 
 
 class Accept:
@@ -117,11 +111,12 @@ class Accept:
         self._volumes.refuse(container)
 
     def _write(self, tx: Transaction, caller: Caller, sandbox: Sandbox, container: Container, run: bool, named: bool) -> Container:
-        tx.lock(f"project:{caller.project_id}")
+        allowance.lock(tx, caller.project_id)
         self._check_hosts(tx, container)
         container = self._named(tx, container, named)
         asked = Quota(containers=1, cpu=container.cpu, memory=container.memory, disk=container.disk)
-        quota.check(self._defaults.quota, usage(tx, caller.project_id), asked)
+        allowed = allowance.of_project(tx, caller.project_id, self._defaults.quota)
+        quota.check(allowed, allowance.usage(tx, caller.project_id), asked)
         tx.add(sandbox)
         added = tx.add(container)
         desired = Desired.RUNNING if run else Desired.CREATED

@@ -42,12 +42,17 @@ class Observe:
         return self._store.settle(write)
 
     def heartbeat(self, host: str, epoch: str, report: HostReport) -> list[str]:
-        """The agent lives and its engine answers. Answers the containers that are Unknown: it believes that it has told of them."""
+        """The agent lives and its engine answers. Answers the containers that are Unknown: it believes that it has told of them.
+
+        Those of a host that an operator says is down stay Unknown until he says that no more.
+        """
 
         def write(tx: Transaction) -> list[str]:
             if not self._living(tx, host, epoch):
                 raise errors.Superseded(host=host)
             self._report(tx, host, epoch, report)
+            if tx.count(Service, {"host": host, "binary": COMPUTE, "forced_down": True}):
+                return []
             return [container.uuid for container in tx.find(Container, {"host": host, "status": Status.UNKNOWN})]
 
         return self._store.settle(write)

@@ -9,8 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import journal
-from zun.conductor.accept import Defaults, check_name, usage
+from zun.conductor import allowance, journal
+from zun.conductor.accept import Defaults, check_name
 from zun.conductor.journal import Clock
 from zun.domain import lifecycle, quota
 from zun.domain.action import ActionState, Caller
@@ -169,9 +169,10 @@ class Verbs:
             self.check(container, "update")
             check_name(tx, self._defaults.unique_name_scope, replace(container, **changes))
         if more != Quota():
-            tx.lock(f"project:{container.project_id}")
+            allowance.lock(tx, container.project_id)
             if checked:
-                quota.check(self._defaults.quota, usage(tx, container.project_id), more)
+                allowed = allowance.of_project(tx, container.project_id, self._defaults.quota)
+                quota.check(allowed, allowance.usage(tx, container.project_id), more)
             self._resize(tx, container, Resources(cpu=more.cpu, memory=int(more.memory)), checked)
         return tx.save(replace(container, **changes))
 

@@ -23,6 +23,7 @@ from zun.domain.action import Action
 from zun.domain.container import Container
 from zun.domain.host import Host, Service
 from zun.domain.model import Declared, Entity, fields
+from zun.domain.quota import ClassLimit, ProjectLimit
 from zun.domain.sandbox import Sandbox
 
 #: Every stored entity and the name of its table. Owners come before what they own.
@@ -32,10 +33,16 @@ TABLE_NAMES: Mapping[type[Entity], str] = {
     Action: "actions",
     Service: "services",
     Host: "hosts",
+    ProjectLimit: "project_limits",
+    ClassLimit: "class_limits",
 }
 
 #: What must be unique in combination; a single field says so itself.
-UNIQUE_TOGETHER: Mapping[type[Entity], Sequence[tuple[str, ...]]] = {Service: (("host", "binary"),)}
+UNIQUE_TOGETHER: Mapping[type[Entity], Sequence[tuple[str, ...]]] = {
+    Service: (("host", "binary"),),
+    ProjectLimit: (("project_id", "resource"),),
+    ClassLimit: (("class_name", "resource"),),
+}
 
 #: by the name that ``Field.of`` uses
 OWNERS: Mapping[str, type[Entity]] = {entity.__name__.lower(): entity for entity in TABLE_NAMES}

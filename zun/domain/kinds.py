@@ -148,9 +148,22 @@ ZONE = optional_text("availability zone", 1, 255)
 RUNTIME = optional_text("runtime", 1, 32, "^[a-zA-Z0-9][a-zA-Z0-9_.-]*$")
 REGISTRY = text("registry", 2, 255, NAME_PATTERN)
 WORKDIR = optional_text("directory", 0, 255)
+BINARY = text("binary", 1, 64, HOST_PATTERN)
+REASON = text("reason", 1, 255)
 CPU = _bounded_number("cpu", "min_cpu", "max_cpu", integer=False)
 MEMORY = _bounded_number("memory", "min_memory", "max_memory", integer=True)
 DISK = _bounded_number("disk", "min_disk", "max_disk", integer=True)
+#: of a quota; -1 is none
+LIMIT = _fixed(
+    "limit",
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": -1, "maximum": 2**31 - 1},
+            {"type": "string", "pattern": "^-?[0-9]+$", "maxLength": 18},
+        ]
+    },
+    lambda value, bounds: _whole(value, -1, 2**31 - 1),
+)
 CPU_POLICY = choice("CPU policy", "dedicated", "shared")
 
 

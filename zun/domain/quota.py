@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Annotated
+
 import msgspec
 
 from zun import errors
+from zun.domain.model import Entity, Field
 
 UNLIMITED = -1
+
+#: the class whose limits hold for every project that has none of its own
+DEFAULT_CLASS = "default"
 
 
 class Quota(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +26,28 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
 
 
 RESOURCES = tuple(Quota.__struct_fields__)
+
+
+class ProjectLimit(Entity, frozen=True, kw_only=True):
+    """How much of one resource one project may have. There is one row at most for a project and a resource."""
+
+    project_id: Annotated[str, Field(length=255)]
+    resource: Annotated[str, Field(doc="one of RESOURCES", length=32)]
+    hard_limit: Annotated[int, Field(doc="-1: no limit")]
+
+
+class ClassLimit(Entity, frozen=True, kw_only=True):
+    """How much of one resource each project of a class may have. There is one row at most for a class and a resource."""
+
+    class_name: Annotated[str, Field(length=255)]
+    resource: Annotated[str, Field(doc="one of RESOURCES", length=32)]
+    hard_limit: Annotated[int, Field(doc="-1: no limit")]
+
+
+def override(limits: Quota, rows: Iterable[ProjectLimit | ClassLimit]) -> Quota:
+    """The limits, with those of the rows in their place. A row of a resource that is counted no more says nothing."""
+    given = {row.resource: float(row.hard_limit) for row in rows if row.resource in RESOURCES}
+    return msgspec.structs.replace(limits, **given)
 
 
 def check(limits: Quota, in_use: Quota, requested: Quota) -> None:
