@@ -1,0 +1,105 @@
+"""The operator's commands of the official client, unmodified. The service is shared: what is changed is put back."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.engines import absent
+from tests.stores import now
+from zun.db.store import SqlStore
+from zun.domain.host import COMPUTE, Host, Service
+
+OPENSTACK = Path(sys.executable).with_name("openstack")
+CONFIGURED = {"containers": 40, "cpu": 20, "memory": 51_200, "disk": 100}
+
+
+@pytest.fixture
+def openstack(service):
+    if not OPENSTACK.exists():
+        absent("python-openstackclient is not installed")
+
+    def run(*words):
+        done = subprocess.run(
+            [OPENSTACK, "--os-cloud", "zun", "appcontainer", *words],
+            env=os.environ | {"OS_CLIENT_CONFIG_FILE": str(service.clouds)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout) if "json" in words else done.stdout
+
+    return run
+
+
+def host_of(service):
+    (only,) = service.get("/services").json()["services"]
+    return only["host"]
+
+
+def test_quotas(openstack, service):
+    project = uuid.uuid4().hex
+    assert openstack("quota", "update", "-f", "json", "--containers", "3", "--memory", "-1", project) == {
+        **CONFIGURED,
+        "containers": 3,
+        "memory": -1,
+    }
+    usages = openstack("quota", "get", "-f", "json", "--usages", project)
+    assert usages["containers"] == {"limit": 3, "in_use": 0}
+    assert usages["memory"] == {"limit": -1, "in_use": 0}
+    assert openstack("quota", "default", "-f", "json", project) == CONFIGURED
+    assert "has been accepted" in openstack("quota", "delete", project)
+    assert openstack("quota", "get", "-f", "json", project) == CONFIGURED
+
+
+def test_quota_classes(openstack):
+    # Another class than the default, because a class once made stays: there is no call that takes it away.
+    assert openstack("quota", "class", "update", "-f", "json", "--cpu", "7", "gold") == {**CONFIGURED, "cpu": 7}
+    assert openstack("quota", "class", "get", "-f", "json", "gold") == {**CONFIGURED, "cpu": 7}
+
+
+def test_a_service_is_disabled_forced_down_and_put_back(openstack, service):
+    host = host_of(service)
+    try:
+        told = openstack("service", "disable", "-f", "json", "--reason", "new disk", host, COMPUTE)
+        assert told == {"Host": host, "Binary": COMPUTE, "Disabled": True, "Disabled Reason": "new disk"}
+        told = openstack("service", "forcedown", "-f", "json", host, COMPUTE)
+        assert told == {"Host": host, "Binary": COMPUTE, "Forced_down": True}
+        (listed,) = openstack("service", "list", "-f", "json")
+        assert (listed["State"], listed["Disabled"], listed["Disabled Reason"]) == ("down", True, "new disk")
+        refused = service.wait(service.create(), "Error")
+        assert "service filter" in refused["status_reason"]
+        service.delete(f"/containers/{refused['uuid']}")
+        assert openstack("service", "forcedown", "-f", "json", "--unset", host, COMPUTE)["Forced_down"] is False
+        told = openstack("service", "enable", "-f", "json", host, COMPUTE)
+        assert (told["Disabled"], told["Disabled Reason"]) == (False, None)
+    finally:
+        query = {"host": host, "binary": COMPUTE}
+        service.request("PUT", "/services/enable", params=query)
+        service.request("PUT", "/services/force_down", params={**query, "forced_down": False})
+    made = service.create()
+    service.wait(made, "Running")
+    service.delete(f"/containers/{made}", params={"force": True})
+    service.wait_gone(made)
+
+
+def test_a_service_that_is_not_expected_back_is_deleted(openstack, service):
+    store = SqlStore(f"sqlite:///{service.state / 'zun.sqlite'}", now)
+    try:
+        with store.write() as tx:
+            tx.add(Host(uuid=str(uuid.uuid4()), hostname="retired"))
+            tx.add(Service(uuid=str(uuid.uuid4()), host="retired", binary=COMPUTE))
+    finally:
+        store.close()
+    assert {each["host"] for each in service.get("/services").json()["services"]} > {"retired"}
+    assert "has been accepted" in openstack("service", "delete", "retired", COMPUTE)
+    assert host_of(service) != "retired"
+    assert "retired" not in service.get("/hosts").text
+    # The client prints what the server says, and succeeds all the same.
+    assert "There is no service zun-compute on host retired" in openstack("service", "delete", "retired", COMPUTE)
