@@ -71,8 +71,19 @@ class Dockerd:
         """End it without a warning; its containers live on until :meth:`start`, which ends them: Docker does so unless told otherwise."""
         self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Have it hang: its socket takes calls, and none is answered."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
     def clean(self) -> None:
         """Stop it and remove all that it left on the machine."""
+        self.thaw()
         self.stop()
         self._end_remains()
         with contextlib.suppress(OSError):

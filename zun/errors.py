@@ -178,6 +178,10 @@ class StoreUnavailable(ServiceUnavailable):
     text = "The database does not answer: {reason}"
 
 
+class StoreTooNew(ZunError):
+    text = "The database is at revision {found}, of which this release knows nothing (its newest is {newest}): a newer release has used it."
+
+
 class RpcUnavailable(ServiceUnavailable):
     text = "No answer from {target} within {seconds} seconds."
 

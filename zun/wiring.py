@@ -6,6 +6,7 @@ The embedded whole and the distributed service are the same parts; what differs 
 from __future__ import annotations
 
 import logging
+import os
 import random
 import uuid
 from collections.abc import Callable
@@ -127,13 +128,24 @@ class Embedded:
 
 
 def deployment(state: Path) -> str:
-    """The name of this cloud on the labels of what it makes, so that two clouds that share an engine keep their hands off each other."""
+    """The name of this cloud on the labels of what it makes, so that two clouds that share an engine keep their hands off each other.
+
+    Raises OSError for a folder that cannot be used; ValueError where the name was there and is damaged, because another name would
+    disown every container that carries the old one.
+    """
     path = state / "deployment"
     if not path.exists():
         partial = path.with_suffix(".partial")
-        partial.write_text(f"{uuid.uuid4()}\n")
+        with partial.open("w") as file:
+            file.write(f"{uuid.uuid4()}\n")
+            file.flush()
+            os.fsync(file.fileno())  # things are made in its name at once: it must not be lost in a power cut
         partial.rename(path)
-    return path.read_text().strip()
+    name = path.read_text(errors="replace").strip()
+    try:
+        return str(uuid.UUID(name))
+    except ValueError:
+        raise ValueError(f"{path} holds {name[:40]!r} in place of this deployment's uuid; its containers carry it as a label") from None
 
 
 def database(conf: cfg.ConfigOpts, clock: Clock) -> SqlStore:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from oslo_config import cfg
 from oslo_log import log
-from waitress.server import create_server
 
 from zun import conf as zun_conf
-from zun import saga
+from zun import errors, saga
+from zun.api.serving import make_server
 from zun.cmd import credentials
 from zun.wiring import Embedded, deployment
 
 LOG = logging.getLogger(__name__)
 
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
+
+#: Seconds that requests under way have to be answered when the service ends.
+LAST_ANSWERS = 3
 
 
 def configure(arguments: Sequence[str]) -> cfg.ConfigOpts:
@@ -41,45 +47,77 @@ def configure(arguments: Sequence[str]) -> cfg.ConfigOpts:
     return conf
 
 
+@contextlib.contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Be the only process that serves this state folder, for as long as the block lasts. Raises OSError where there is one already.
+
+    The kernel gives the lock back when the process ends, however it ends.
+    """
+    with (state / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise OSError(f"another process ({file.read().strip() or 'of unknown number'}) serves the state folder {state}") from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
 def main(arguments: Sequence[str] | None = None, *, fault: saga.FaultPoint = saga.no_fault) -> int:
     """Serve until told to stop. Returns the exit code: 1 where the service cannot begin. ``fault`` is for tests that kill it."""
     os.umask(0o077)
     # Blocked here, so in every thread, and waited for below: a handler could run just before the main thread falls asleep for ever.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-    conf = configure(sys.argv[1:] if arguments is None else arguments)
+    try:
+        conf = configure(sys.argv[1:] if arguments is None else arguments)
+    except cfg.Error as cause:
+        print(f"zun-aio: {cause}", file=sys.stderr)
+        return 1
     log.setup(conf, "zun")
-    endpoint = f"http://{conf.api.host_ip}:{conf.api.port}/v1"
     try:
         state = Path(conf.state_path)
-        state.mkdir(mode=0o711, parents=True, exist_ok=True)
-        # The one user's project is as old as the database, and as lasting.
-        project = deployment(state).replace("-", "")
-        conf.set_default("users", [f"{credentials.USER}:{project}:admin,member,reader"], group="basic_auth")
-        ensured = credentials.ensure(state, endpoint, credentials.clouds_path(os.environ))
-        if ensured.note:
-            LOG.warning("%s", ensured.note)
-        service = Embedded(conf, fault=fault)
-        server = create_server(
-            service.app,
-            host=conf.api.host_ip,
-            port=conf.api.port,
-            threads=conf.api.threads,
-            max_request_body_size=conf.api.max_request_body_size * 2,
-            ident="zun",
-            clear_untrusted_proxy_headers=True,
-        )
-    except OSError as cause:
-        LOG.error("cannot begin to serve %s: %s", endpoint, cause)
+        # Nobody else has a reason to look into it: the engine is given its files by root.
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with alone(state), _listening(conf) as listening:
+            _serve(conf, state, listening, fault)
+    except (OSError, ValueError, cfg.Error, errors.ZunError) as cause:
+        LOG.error("zun-aio cannot begin in %s: %s", conf.state_path, cause)
         return 1
+    return 0
+
+
+def _listening(conf: cfg.ConfigOpts) -> socket.socket:
+    """The API's socket, before anything else is touched. Raises OSError that names the address."""
+    family = socket.AF_INET6 if ":" in conf.api.host_ip else socket.AF_INET
+    try:
+        return socket.create_server((conf.api.host_ip, conf.api.port), family=family, backlog=1024)
+    except OSError as cause:
+        raise OSError(f"the API cannot listen on {conf.api.host_ip}, port {conf.api.port}: {cause.strerror or cause}") from cause
+
+
+def _serve(conf: cfg.ConfigOpts, state: Path, listening: socket.socket, fault: saga.FaultPoint) -> None:
+    host = f"[{conf.api.host_ip}]" if ":" in conf.api.host_ip else conf.api.host_ip
+    endpoint = f"http://{host}:{conf.api.port}/v1"
+    # The one user's project is as old as the database, and as lasting.
+    project = deployment(state).replace("-", "")
+    conf.set_default("users", [f"{credentials.USER}:{project}:admin,member,reader"], group="basic_auth")
+    ensured = credentials.ensure(state, endpoint, credentials.clouds_path(os.environ))
+    if ensured.note:
+        LOG.warning("%s", ensured.note)
+    service = Embedded(conf, fault=fault)
+    server = make_server(service.app, listening, conf)
     serving = threading.Thread(target=server.run, name="api", daemon=True)
     service.start()
     serving.start()
     LOG.info("serving %s; cloud '%s' in %s", endpoint, ensured.cloud, ensured.clouds_file)
     signal.sigwait(STOPPING)
     LOG.info("stopping; containers go on")
-    server.close()
+    # The agent first: with it end the calls to the engine that requests wait for, and these can still be answered.
     service.stop()
-    return 0
+    server.task_dispatcher.shutdown(timeout=LAST_ANSWERS)
+    server.close()
 
 
 if __name__ == "__main__":

@@ -29,6 +29,9 @@ LOG = logging.getLogger(__name__)
 LISTEN_AGAIN = 0.5
 GREET_AGAIN = 1.0
 
+#: The most actions in hand, waiting ones included: each may hold a thread.
+MOST_IN_HAND = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -41,8 +44,10 @@ class Pace:
     engine_wait: float = 300.0
     #: between two tries while it waits
     engine_again: float = 2.0
-    #: actions in hand at once
+    #: actions that are worked on at once
     parallel: int = 16
+    #: an action that has been in hand for so long waits for something (a grace, a registry) more than it works: it counts no more
+    slow: float = 5.0
 
 
 class AgentLoop:
@@ -71,13 +76,15 @@ class AgentLoop:
         self._fault = fault
         self._epoch = str(uuid.uuid4())
         self._lock = threading.Lock()
-        self._in_hand: set[str] = set()
+        #: since when
+        self._in_hand: dict[str, datetime] = {}
         self._cancelled: set[str] = set()
         self._greeted = False
         self._retired = False
+        self._stopping = False
         self._book = Book()
         # Looking at containers never waits for a thread that a slow action holds.
-        self._lanes = lanes or Lanes(pace.parallel + 8)
+        self._lanes = lanes or Lanes(MOST_IN_HAND + 8)
         self._outbox = Outbox(conductor, host, self._epoch, delivered=self._delivered, pulse=pulse)
         self._watch = Watch(
             plugs.runtime,
@@ -101,13 +108,18 @@ class AgentLoop:
         self._claims.poke()
 
     def stop(self) -> None:
-        """End this life. What is under way is finished or left to the next life; no container is touched."""
-        for pulse in (self._claims, self._beats, self._scans):
-            pulse.stop()
+        """End this life within seconds. What is under way is finished or left to the next life; no container is touched."""
+        self._stopping = True
+        pulses = (self._claims, self._beats, self._scans, self._ears)
+        for pulse in pulses:
+            pulse.stop(0)
         self._lanes.close()
-        self._outbox.stop()
+        # Who still waits for the engine (a stop for its grace, a pull for its registry) waits no more.
         self._plugs.runtime.close()
-        self._ears.stop()
+        self._lanes.close()
+        for pulse in pulses:
+            pulse.stop()
+        self._outbox.stop()
 
     def poke(self) -> None:
         """There may be work."""
@@ -158,13 +170,15 @@ class AgentLoop:
         self._book.clear()
 
     def _claim_some(self) -> bool:
+        now = self._clock()
         with self._lock:
             in_hand = sorted(self._in_hand)
-        room = self._pace.parallel - len(in_hand)
+            working = sum((now - since).total_seconds() < self._pace.slow for since in self._in_hand.values())
+        room = min(self._pace.parallel - working, MOST_IN_HAND - len(in_hand))
         claimed = self._conductor.claim(self._host, self._epoch, in_hand, max(0, room))
         with self._lock:
-            self._cancelled.update(self._in_hand.intersection(claimed.cancelled))
-            self._in_hand.update(work.action.uuid for work in claimed.work)
+            self._cancelled.update(self._in_hand.keys() & claimed.cancelled)
+            self._in_hand.update((work.action.uuid, now) for work in claimed.work)
         for work in claimed.work:
             self._book.take(work.charge)
             self._lanes.put(work.action.sandbox_uuid, partial(self._do, work, self._clock()))
@@ -232,12 +246,13 @@ class AgentLoop:
         self._watch.after_work(job.container.uuid)
 
     def _patient(self, since: datetime) -> bool:
-        return (self._clock() - since).total_seconds() < self._pace.engine_wait
+        """Whether an engine that does not answer is waited for. An agent that ends leaves what it has in hand to the next life."""
+        return self._stopping or (self._clock() - since).total_seconds() < self._pace.engine_wait
 
     def _delivered(self, action_uuid: str) -> None:
         """The conductor has heard of its end: the action is out of our hands, and there is room for another."""
         with self._lock:
-            self._in_hand.discard(action_uuid)
+            self._in_hand.pop(action_uuid, None)
             self._cancelled.discard(action_uuid)
         self._claims.poke()
 

@@ -21,7 +21,12 @@ OPTS = [
         help="Seconds between two full scans of the engine. Deaths are normally learnt at once, from its events; the scan finds the rest.",
     ),
     cfg.FloatOpt("work_poll_interval", default=5.0, min=0.1, help="Seconds after which a host looks for work although nobody told it to."),
-    cfg.IntOpt("max_parallel_work", default=8, min=1, help="How many sandboxes a host works on at a time."),
+    cfg.IntOpt(
+        "max_parallel_work",
+        default=8,
+        min=1,
+        help="How many sandboxes a host works on at a time. Work that takes more than five seconds mostly waits, and does not count.",
+    ),
     cfg.IntOpt(
         "engine_wait",
         default=300,

@@ -22,6 +22,15 @@ _NOT_SET_UP = frozenset({"42P01", "3D000"})
 _MYSQL_LOST = frozenset({1020, 1205, 1213})
 _MYSQL_NO_TABLE = 1146
 _SQLITE_BUSY = frozenset({5, 6})
+#: SQLite's primary codes for what an operator must see to
+_SQLITE_TROUBLE = {
+    8: "its file cannot be written",
+    10: "its file cannot be read or written: there is trouble with the disk",
+    11: "its file is damaged",
+    13: "the disk is full",
+    14: "its file cannot be opened",
+    26: "its file is no SQLite database",
+}
 
 
 class LostRace(Exception):
@@ -38,9 +47,13 @@ def translate(error: Exception, entity: str = "", uuid: str = "") -> Exception:
     driver = _driver_error(error)
     if _is_lost_race(error, driver):
         return LostRace(type(driver).__name__)
-    LOG.warning("Database trouble: %s: %s", type(driver).__name__, driver)
-    if getattr(driver, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY:
+    # The first line alone: what follows may show the row, and with it somebody's secrets.
+    LOG.warning("Database trouble: %s: %s", type(driver).__name__, next(iter(str(driver).splitlines()), ""))
+    sqlite = getattr(driver, "sqlite_errorcode", 0) & 0xFF
+    if sqlite in _SQLITE_BUSY:
         return errors.StoreUnavailable(reason="another process keeps it locked")
+    if sqlite in _SQLITE_TROUBLE:
+        return errors.StoreUnavailable(reason=_SQLITE_TROUBLE[sqlite])
     if _is_not_set_up(error, driver):
         return errors.StoreUnavailable(reason="it has not been set up")
     if isinstance(error, sa.exc.TimeoutError):

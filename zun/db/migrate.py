@@ -15,6 +15,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from zun import errors
 from zun.db import engine, faults
 
 #: names the lock that keeps two processes from migrating at once
@@ -36,7 +37,7 @@ def current(url: str) -> str | None:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database to a revision; two processes may do it at once. Raises as :func:`current` does.
+    """Bring the database to a revision; two processes may do it at once. Raises as :func:`current` does, and StoreTooNew.
 
     On SQLite and PostgreSQL a revision that fails leaves nothing behind; MySQL and MariaDB cannot undo a change of tables.
     """
@@ -44,6 +45,7 @@ def upgrade(url: str, revision: str = "head") -> None:
         config = _config()
         config.attributes["connection"] = connection
         with _alone(connection):
+            _refuse_unknown(connection, config)
             command.upgrade(config, revision)
             connection.commit()
 
@@ -52,6 +54,13 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", "zun.db:migrations")
     return config
+
+
+def _refuse_unknown(connection: sa.Connection, config: Config) -> None:
+    found = MigrationContext.configure(connection).get_current_revision()
+    script = ScriptDirectory.from_config(config)
+    if found is not None and found not in {known.revision for known in script.walk_revisions()}:
+        raise errors.StoreTooNew(found=found, newest=script.get_current_head())
 
 
 @contextlib.contextmanager
