@@ -3,7 +3,7 @@
 import pytest
 
 from tests.invariants import check
-from tests.world import Killed
+from tests.world import Clock, Killed
 from zun import errors
 from zun.domain.action import ActionState
 from zun.domain.lifecycle import EngineState, Status
@@ -66,6 +66,48 @@ def test_the_end_of_work_is_looked_at_until_the_engine_answers(world):
     world.settle()
     assert world.container(container.uuid).status is Status.RUNNING
     assert world.engines["one"].calls.count(("start", container.uuid)) == 1, "it was only looked at again"
+    check(world)
+
+
+def test_a_fault_outside_of_every_step_ends_the_action_too(make_world):
+    class Odd(Clock):
+        """A clock that stops working once."""
+
+        stands = False
+
+        def __call__(self):
+            if self.stands:
+                self.stands = False
+                raise OSError("no time")
+            return super().__call__()
+
+    clock = Odd()
+    world = make_world(clock=clock)
+    container = world.create()
+    world.fault = lambda point: setattr(clock, "stands", point == "stop_container:after")
+    world.do("stop", container)
+    assert not world.open_actions()
+    assert world.actions(container)[-1].message == "Error"
+    world.fault = lambda point: None
+    world.scans()
+    assert world.container(container.uuid).status is Status.STOPPED
+    check(world)
+
+
+def test_what_was_said_while_nobody_listened_is_said_again(world):
+    """News that arrives while work is under way says nothing; if the work's end shows nothing either, it is told once more."""
+    container = world.create()
+    agent = world.lives["one"]
+    world.do("pause", container, settle=False)
+    world.engines["one"].die(container.uuid, 1)
+    agent.beat("agent-events", "agent-claims")
+    agent.lanes.run_one()
+    agent.beat("outbox")
+    assert world.container(container.uuid).status is Status.RUNNING
+    world.engines["one"].fail("inspect", errors.EngineError(reason="no"), times=1)
+    agent.runtime.miss_news()
+    world.settle()
+    assert world.container(container.uuid).status is Status.STOPPED
     check(world)
 
 

@@ -14,7 +14,7 @@ class Ear:
     """A conductor that hears, or is deaf for a while."""
 
     def __init__(self):
-        self.heard, self.deaf, self.refuses, self.changed = [], False, False, threading.Condition()
+        self.heard, self.deaf, self.refuses, self.changed = [], False, None, threading.Condition()
 
     def _hear(self, what):
         with self.changed:
@@ -23,7 +23,7 @@ class Ear:
             self.heard.append(what)
             self.changed.notify_all()
             if self.refuses:
-                raise errors.ZunError(reason="a fault of ours")
+                raise self.refuses
 
     def finish(self, host, epoch, outcome):
         self._hear(outcome)
@@ -83,8 +83,11 @@ def test_an_outcome_is_out_of_hand_once_it_was_heard(outbox, ear, delivered):
     assert delivered == ["one"]
 
 
-def test_what_a_conductor_refuses_does_not_block_the_rest(outbox, ear):
-    ear.refuses = True
+@pytest.mark.parametrize(
+    "refusal", [errors.ZunError(reason="a fault of ours"), ValueError("cannot be encoded")], ids=["refused", "untellable"]
+)
+def test_what_can_never_be_told_does_not_block_the_rest(outbox, ear, refusal):
+    ear.refuses = refusal
     outbox.put(Outcome(action_uuid="one"))
     outbox.put(Outcome(action_uuid="two"))
     ear.wait_for(2)

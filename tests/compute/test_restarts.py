@@ -98,6 +98,8 @@ def test_a_stop_during_the_back_off_ends_it(world):
     world.lives["one"].beat("agent-events")
     world.lives["one"].lanes.run_one()
     assert world.lives["one"].lanes.waits(), "its policy waits to restart it"
+    now(world)
+    assert world.container(container.uuid).status is Status.STOPPED
     world.settle()
     stopped = world.container(container.uuid)
     assert (stopped.status, stopped.incarnation) == (Status.STOPPED, 1)
@@ -117,6 +119,10 @@ def test_work_that_fails_on_a_dead_container_does_not_cost_it_its_restart(world,
     container = world.create(**ALWAYS)
     world.do(verb, container, settle=False, **arguments)
     world.engines["one"].die(container.uuid, 1)
+    world.lives["one"].beat("agent-events")
+    while world.lives["one"].lanes.run_one():
+        pass
+    assert world.lives["one"].lanes.waits(), "its policy waits to restart it"
     world.settle()
     assert world.actions(container)[-1].message == "Error"
     check(world)

@@ -58,6 +58,16 @@ def test_a_host_that_is_silent_or_disabled_is_not_chosen(world):
     assert "service filter" in world.container(silent.uuid).status_reason
 
 
+@pytest.mark.parametrize("verb", ["start", "reboot", "rebuild"])
+def test_whatever_is_wanted_of_a_container_that_no_host_takes_it_ends_in_error(world, verb):
+    container = world.create(image="nosuch")
+    change_service(world, "one", disabled=True)
+    again = world.do(verb, container)
+    assert (again.status, again.task_state) == (Status.ERROR, None)
+    assert "service filter" in again.status_reason
+    check(world)
+
+
 def test_without_any_host_the_reason_says_so(make_world):
     world = make_world(hosts=())
     assert "No compute host has reported yet." in world.create().status_reason

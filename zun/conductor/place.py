@@ -14,7 +14,7 @@ from zun.conductor.journal import Clock
 from zun.domain import scheduling
 from zun.domain.action import Action, ActionState
 from zun.domain.container import Container
-from zun.domain.lifecycle import Failed
+from zun.domain.lifecycle import Unplaced
 from zun.domain.sandbox import Sandbox
 from zun.domain.scheduling import Candidate
 from zun.interfaces.inventory import Inventory
@@ -76,5 +76,5 @@ class Place:
     def _give_up(self, tx: Transaction, action: Action, reason: str) -> None:
         container = tx.get(Container, action.container_uuid) if action.container_uuid else None
         if container is not None:
-            journal.apply(tx, container, Failed(action.action, reason))
+            journal.apply(tx, container, Unplaced(reason))
         tx.save(journal.ended(action, self._clock(), failed=True))

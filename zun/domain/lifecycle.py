@@ -289,7 +289,14 @@ class HostLost:
     host: str
 
 
-Event = Accepted | Claimed | Done | Failed | Observed | HostLost
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """No host takes the container, whatever was wanted of it."""
+
+    reason: str
+
+
+Event = Accepted | Claimed | Done | Failed | Observed | HostLost | Unplaced
 
 
 class Unexpected(Exception):
@@ -314,6 +321,8 @@ def advance(life: Life, event: Event) -> Life:
             if life.status in UNDER_WAY or life.task_state is not None:
                 return life
             return _seen(life, observation)
+        case Unplaced(reason):
+            return _with(life, status=S.ERROR, status_reason=reason, task_state=None)
         case HostLost(host):
             lost = moved(N.HOST_LOST, life.status)
             return _with(life, status=lost, status_reason=f"Host {host} does not answer.") if lost else life
