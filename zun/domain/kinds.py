@@ -236,13 +236,22 @@ def _mapping(name: str, value_schema: Json) -> Kind:
 
 
 def _environment(value: Any, bounds: Bounds) -> dict[str, str]:
-    found: dict[str, str] = LABELS.load(value, bounds)
+    found: dict[str, str] = _PAIRS.load(value, bounds)
     if any("=" in key for key in found):
         raise ValueError("a variable's name must not contain '='")
     return found
 
 
-LABELS = _mapping("labels", _SCALAR)
+def _labels(value: Any, bounds: Bounds) -> dict[str, str]:
+    """Engines repeat the labels in every list and all news of a container: one must not make them long for all."""
+    found: dict[str, str] = _PAIRS.load(value, bounds)
+    if sum(len(key) + len(item) for key, item in found.items()) > MAX_TEXT:
+        raise ValueError(f"must not have more than {MAX_TEXT} characters together")
+    return found
+
+
+_PAIRS = _mapping("labels", _SCALAR)
+LABELS = Kind("labels", _PAIRS.schema, _labels)
 ENVIRONMENT = Kind("environment", _mapping("environment", {"type": "string", "maxLength": MAX_TEXT}).schema, _environment)
 HINTS = _fixed("hints", {"type": ["object", "null"], "maxProperties": MAX_ENTRIES}, lambda value, bounds: value or {})
 
@@ -331,17 +340,28 @@ NETS = _fixed(
 
 
 def _mounts(value: Any, bounds: Bounds) -> list[dict[str, Any]]:
-    found = []
+    found: list[dict[str, Any]] = []
     for mount in value or ():
         given = {key: item for key, item in mount.items() if item not in (None, "")}
         if mount.get("type") == "bind" and mount.get("source") == "":
             given["source"] = ""  # an empty file
         if ("source" in given) == ("size" in given):
             raise ValueError("each mount needs either 'source' or 'size'")
-        if not given["destination"].startswith("/"):
-            raise ValueError("'destination' must be an absolute path")
+        given["destination"] = _destination(given["destination"])
+        if any(other["destination"] == given["destination"] for other in found):
+            raise ValueError("two mounts cannot have the same 'destination'")
         found.append({"type": "volume", **given})
     return found
+
+
+def _destination(path: str) -> str:
+    """The plain form of a path in a container where something can be put."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if not path.startswith("/") or ".." in parts:
+        raise ValueError("'destination' must be an absolute path without '..'")
+    if not parts or parts[0] in ("proc", "sys"):
+        raise ValueError("'destination' must be below '/', and neither in '/proc' nor in '/sys'")
+    return "/" + "/".join(parts)
 
 
 MOUNTS = _fixed(

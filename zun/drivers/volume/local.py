@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,10 @@ from typing import Any
 from zun import errors
 from zun.domain.container import Container
 from zun.interfaces.runtime import Bind
+
+#: Whoever a container runs as must be able to read its files, so they are open to all; and because a container may even make one of them
+#: a program that runs as root for whoever starts it, nobody but root gets as far as to them. Both hold whatever the umask is.
+_FILE, _FOLDER = 0o644, 0o700
 
 WHY = "this deployment has no volume service (Cinder); only mounts of type 'bind' can be made."
 
@@ -31,22 +37,34 @@ class LocalVolumes:
             _content(mount)
 
     def attach(self, container: Container) -> list[Bind]:
-        """Write the files (anew, if an earlier try left them half written)."""
+        """Write the files (anew, if an earlier try left them half written). What the container has made of them since stays."""
         binds = []
         for number, mount in enumerate(container.mounts):
             folder = self._folder / container.uuid
-            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+            for each in (self._folder, folder):
+                each.mkdir(parents=True, exist_ok=True)
+                each.chmod(_FOLDER)
             path = folder / str(number)
             if not path.exists():
-                partial = path.with_suffix(".partial")
-                partial.write_bytes(_content(mount))
-                partial.rename(path)
+                _write(path, _content(mount))
             binds.append(Bind(source=str(path), destination=mount["destination"]))
         return binds
 
     def detach(self, container: Container) -> None:
-        """Remove the files."""
-        shutil.rmtree(self._folder / container.uuid, ignore_errors=True)
+        """Remove the files. Raises OSError for one that cannot be removed."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self._folder / container.uuid)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Make the file whole, or not at all, over a power cut too: the next try leaves a file alone that is there."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fchmod(file.fileno(), _FILE)
+        os.fsync(file.fileno())
+    partial.rename(path)
 
 
 def _content(mount: dict[str, Any]) -> bytes:
