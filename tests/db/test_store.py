@@ -140,10 +140,14 @@ def test_an_empty_database_is_not_set_up(postgresql: Server, mariadb: Server, tm
     for server, quote in ((postgresql, '"'), (mariadb, "`")):
         with contextlib.closing(server.connect()) as connection:
             connection.cursor().execute(f"CREATE DATABASE {quote}empty{quote}")
-    urls = (postgresql.url("empty"), mariadb.url("empty"), f"sqlite:///{tmp_path}/empty.sqlite", f"sqlite:///{tmp_path}/nowhere/a.sqlite")
-    for url in urls:
+    for url in (postgresql.url("empty"), mariadb.url("empty"), f"sqlite:///{tmp_path}/empty.sqlite"):
         with pytest.raises(errors.StoreUnavailable, match="has not been set up"):
             _count(SqlStore(url, stores.now))
+
+
+def test_a_file_in_a_folder_that_is_not_there_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(errors.StoreUnavailable, match="cannot be opened"):
+        _count(SqlStore(f"sqlite:///{tmp_path}/nowhere/a.sqlite", stores.now))
 
 
 # --- lost races ----------------------------------------------------------------------------------
