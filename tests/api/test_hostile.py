@@ -152,7 +152,13 @@ def test_a_query_that_is_not_sound_is_400(edge: Edge, query: str) -> None:
 
 
 def test_a_value_far_too_long_is_400(edge: Edge) -> None:
-    for field, value in (("workdir", "/" * 300), ("command", "x" * 70_000), ("labels", {"k" * 300: "v"}), ("labels", {"k": "v" * 70_000})):
+    for field, value in (
+        ("workdir", "/" * 300),
+        ("command", "x" * 70_000),
+        ("labels", {"k" * 300: "v"}),
+        ("labels", {"k": "v" * 70_000}),
+        ("hints", {"a": {"b": [1] * 40_000}}),
+    ):
         assert error(edge("POST", PATH, json={"image": "busybox", field: value}))["status"] == 400
     many = {str(number): "v" for number in range(1001)}
     for field, value in (("labels", many), ("environment", many), ("hints", many), ("security_groups", [*many])):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -18,6 +18,9 @@ MAX_QUERY_FIELDS = 100
 MAX_DIGITS = 19
 
 JSON = "application/json"
+
+#: where something is in a body: names and numbers, from the outside in
+Place = tuple[str | int, ...]
 
 
 def excerpt(text: object, limit: int = 64) -> str:
@@ -106,24 +109,35 @@ def _integer(text: str) -> int | float:
 
 
 def _check_value(value: Any) -> None:
-    pending: list[tuple[Any, tuple[str | int, ...]]] = [(value, ())]
+    """One thing at a time: a body of half a million numbers is held once, not once more with their places."""
+    pending: list[Iterator[tuple[Any, Place]]] = [iter([(value, ())])]
     while pending:
-        item, place = pending.pop()
-        if len(place) >= MAX_DEPTH:
+        found = next(pending[-1], None)
+        if found is None:
+            pending.pop()
+            continue
+        item, place = found
+        if len(pending) > MAX_DEPTH:
             raise errors.BadRequest(reason=f"The request body is nested more than {MAX_DEPTH} levels deep.")
         if isinstance(item, str):
             _check_text(item, place)
-        elif isinstance(item, float) and not math.isfinite(item):
-            _refuse(place, "must be a number that JSON knows, and not out of range")
-        elif isinstance(item, list):
-            pending.extend((inner, (*place, index)) for index, inner in enumerate(item))
-        elif isinstance(item, dict):
-            for name, inner in item.items():
-                _check_text(name, (*place, name))
-                pending.append((inner, (*place, name)))
+        elif isinstance(item, float):
+            if not math.isfinite(item):
+                _refuse(place, "must be a number that JSON knows, and not out of range")
+        elif isinstance(item, list | dict):
+            pending.append(_within(item, place))
 
 
-def _check_text(text: str, place: tuple[str | int, ...]) -> None:
+def _within(whole: list[Any] | dict[str, Any], place: Place) -> Iterator[tuple[Any, Place]]:
+    """What is in a list or an object and may be wrong, with its place."""
+    for name, item in whole.items() if isinstance(whole, dict) else enumerate(whole):
+        if isinstance(name, str):
+            _check_text(name, (*place, name))
+        if isinstance(item, str | float | list | dict):
+            yield item, (*place, name)
+
+
+def _check_text(text: str, place: Place) -> None:
     """No database, engine or answer can hold these."""
     if "\0" in text:
         _refuse(place, "must not contain NUL")
@@ -131,6 +145,6 @@ def _check_text(text: str, place: tuple[str | int, ...]) -> None:
         _refuse(place, "must not contain half of a Unicode surrogate pair")
 
 
-def _refuse(place: tuple[str | int, ...], rule: str) -> NoReturn:
+def _refuse(place: Place, rule: str) -> NoReturn:
     name = path(place).replace("\0", "").encode("utf-8", "replace").decode()
     raise errors.SchemaValidationError(field=excerpt(name, 128) or "body", rule=rule)

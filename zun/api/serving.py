@@ -58,7 +58,7 @@ def make_server(app: WSGI, listening: socket.socket, conf: cfg.ConfigOpts) -> An
         cleanup_interval=LOOK,
         asyncore_use_poll=True,
         # where a client of HTTP/1.0 names no host, links point to this
-        server_name=conf.api.host_ip,
+        server_name=f"[{conf.api.host_ip}]" if ":" in conf.api.host_ip else conf.api.host_ip,
         ident="zun",
         clear_untrusted_proxy_headers=True,
     )

@@ -8,6 +8,8 @@ import shlex
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from zun.domain.model import Bounds, Json, Kind
 
 TRUE = frozenset({"true", "t", "1", "on", "y", "yes"})
@@ -253,7 +255,15 @@ def _labels(value: Any, bounds: Bounds) -> dict[str, str]:
 _PAIRS = _mapping("labels", _SCALAR)
 LABELS = Kind("labels", _PAIRS.schema, _labels)
 ENVIRONMENT = Kind("environment", _mapping("environment", {"type": "string", "maxLength": MAX_TEXT}).schema, _environment)
-HINTS = _fixed("hints", {"type": ["object", "null"], "maxProperties": MAX_ENTRIES}, lambda value, bounds: value or {})
+
+
+def _hints(value: Any, bounds: Bounds) -> dict[str, Any]:
+    if len(msgspec.json.encode(value)) > MAX_TEXT:
+        raise ValueError(f"must not be longer than {MAX_TEXT} bytes altogether")
+    return value or {}
+
+
+HINTS = _fixed("hints", {"type": ["object", "null"], "maxProperties": MAX_ENTRIES}, _hints)
 
 
 def _restart_policy(value: Any, bounds: Bounds) -> dict[str, str]:
