@@ -149,7 +149,7 @@ def _remove_images(runs_on: Engine, made: Record) -> None:
         if reference in present and identity in ("", present[reference]):
             runs_on.remove_image(reference)
     for reference in present:
-        if reference.startswith("zun/pause:"):
+        if reference.startswith("zun.invalid/zun/pause:"):
             runs_on.remove_image(reference)
 
 

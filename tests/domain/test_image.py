@@ -41,6 +41,7 @@ def test_a_reference_is_completed(text: str, completed: str) -> None:
     [
         *("", " ", "Busybox", "busybox:", "busybox:-x", "busybox@", "busybox@sha256:00", "a//b", "/busybox", "busybox/", "a b", "a_-b"),
         *("http://registry/app", "-registry.io/app", "registry.io:port/app", "busybox:" + "x" * 129, "a" * 250, "bücher", "busybox\n"),
+        *("zun.invalid/zun/pause:1", "Zun.Invalid/x"),
         "0123456789abcdef" * 4,
         f"busybox@{DIGEST.upper()}",
     ],

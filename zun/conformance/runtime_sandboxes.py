@@ -97,6 +97,33 @@ class SandboxConformance(RuntimeFixtures):
         assert again.engine_id == first.engine_id
         bench.running(WAITS, sandbox_uuid=spec.uuid)
 
+    @pytest.mark.parametrize("network", ["none", "engine"])
+    def test_a_container_outlives_its_sandbox_and_starts_in_the_next_one(self, bench: Bench, second: Runtime, network: str) -> None:
+        sandbox = bench.sandbox(network=network)
+        uuid = bench.running(SERVES, sandbox_uuid=sandbox, memory=64)
+        stopped = bench.runtime.stop(uuid, 0)
+        self.lose_sandbox(bench, sandbox)
+        with pytest.raises(errors.EngineError):
+            bench.runtime.start(uuid)
+        bench.sandbox(uuid=sandbox, network=network)
+        started = second.start(uuid)
+        assert (started.state, started.revision, started.sandbox_uuid) == (E.RUNNING, stopped.revision, sandbox)
+        assert second.start(uuid) == bench.state(uuid) == started
+        assert bench.runtime.stats(uuid).memory_limit == 64 << 20
+        assert [seen.engine_id for seen in bench.runtime.scan() if seen.container_uuid] == [started.engine_id]
+        beside = bench.running(WAITS, sandbox_uuid=sandbox)
+        eventually(lambda: bench.runtime.execute(beside, ASKS, timeout=10, limit=1000).exit_code == 0)
+
+    def test_a_container_that_runs_when_its_sandbox_goes_is_brought_into_the_next_one_by_a_new_start(self, bench: Bench) -> None:
+        sandbox = bench.sandbox()
+        uuid = bench.running(STUBBORN, sandbox_uuid=sandbox)
+        self.lose_sandbox(bench, sandbox)
+        bench.sandbox(uuid=sandbox)
+        bench.runtime.stop(uuid, 0)
+        bench.runtime.start(uuid)
+        bench.running(SERVES, sandbox_uuid=sandbox)
+        eventually(lambda: bench.runtime.execute(uuid, ASKS, timeout=10, limit=1000).exit_code == 0)
+
     # -- what a sandbox is for -------------------------------------------------------------------
 
     @pytest.mark.parametrize("network", ["none", "engine"])

@@ -15,6 +15,8 @@ from zun import errors
 HUB = "docker.io"
 #: other names of the hub that people write
 _HUB_ALIASES = frozenset({"index.docker.io"})
+#: the domain of images that are the service's own; requests may not name it
+RESERVED = "zun.invalid"
 DEFAULT_TAG = "latest"
 MAX_NAME = 255
 
@@ -65,6 +67,8 @@ def parse(text: str) -> Reference:
     if at and not _DIGEST.fullmatch(digest):
         raise _invalid(text, "what follows '@' is not a digest such as sha256:<64 hexadecimal digits>")
     domain, rest = _domain(rest)
+    if domain.lower() == RESERVED:
+        raise _invalid(text, f"'{RESERVED}' is the service's own")
     if not _DOMAIN.fullmatch(domain):
         raise _invalid(text, f"'{domain}' is not the name of a registry")
     path, colon, tag = rest.partition(":")

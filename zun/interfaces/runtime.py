@@ -211,7 +211,8 @@ class Runtime(Protocol):
     # -- sandboxes -------------------------------------------------------------------------------
 
     def ensure_sandbox(self, spec: SandboxSpec) -> SandboxState:
-        """Make the sandbox if there is none, start it if it does not run."""
+        """Make the sandbox if there is none, start it if it does not run. A container that was made for one that is gone lives on as it
+        is, in what is left of that; its next :meth:`start` brings it into the new one."""
 
     def sandbox(self, uuid: str) -> SandboxState | None:
         """What the sandbox is, or None."""
@@ -228,7 +229,11 @@ class Runtime(Protocol):
         """What the container's newest revision is, or None."""
 
     def start(self, uuid: str) -> ContainerState:
-        """Start it; running already is success."""
+        """Start it; running already is success. Its sandbox must run.
+
+        A container that was made for a sandbox that is gone may be made anew for it (another ``engine_id``, the same revision). Then it
+        keeps its settings, what it had written and its volumes; only its log begins anew.
+        """
 
     def stop(self, uuid: str, timeout: int | None = None) -> ContainerState:
         """Ask it to end, and end it after ``timeout`` seconds (None: the engine's default). Ended already is success."""

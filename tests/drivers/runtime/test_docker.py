@@ -16,6 +16,7 @@ from zun.domain.lifecycle import EngineState
 from zun.drivers.runtime import labels
 from zun.drivers.runtime.docker import DockerRuntime
 from zun.drivers.runtime.docker_http import DockerHttp
+from zun.drivers.runtime.pause import image as pause
 from zun.interfaces.runtime import Bind, Runtime, SandboxSpec
 
 
@@ -56,7 +57,7 @@ class TestDockerRuntime(suite.RuntimeConformance):
     def test_a_name_taken_by_a_stranger_is_an_error_and_stays_his(self, bench: suite.Bench) -> None:
         spec = SandboxSpec(uuid=suite.new_uuid(), network="none")
         bench.sandbox()  # so that the pause image is there
-        taken = raw(self.engine, "POST", f"/containers/create?name=zun-sandbox-{spec.uuid}", {"Image": "zun/pause:1"})["Id"]
+        taken = raw(self.engine, "POST", f"/containers/create?name=zun-sandbox-{spec.uuid}", {"Image": pause.REFERENCE})["Id"]
         with pytest.raises(errors.EngineError, match="already in use"):
             bench.runtime.ensure_sandbox(spec)
         raw(self.engine, "DELETE", f"/containers/{taken}")
@@ -68,6 +69,63 @@ class TestDockerRuntime(suite.RuntimeConformance):
         bench.runtime.remove_sandbox(sandbox)
         assert not list(Path("/sys/fs/cgroup").glob(f"**/zun-{deployment}/{sandbox}"))
         assert raw(self.engine, "GET", "/volumes")["Volumes"] in (None, [])
+
+    def test_what_a_container_had_written_outlives_its_sandbox_and_goes_with_the_container(self, bench: suite.Bench) -> None:
+        keeping = suite.Bench(bench.runtime, load_busybox(self.engine.socket, "zun-keeping:latest", ("VOLUME /volume",)))
+        images, sandbox = raw(self.engine, "GET", "/images/json"), bench.sandbox()
+        uuid = keeping.running(suite.STUBBORN, sandbox_uuid=sandbox, environment={"A": "b"})
+        for word in ("one", "two"):
+            wrote = bench.runtime.execute(uuid, ["sh", "-c", f"echo {word} >> /kept; echo {word} >> /volume/kept"], timeout=10, limit=1000)
+            assert wrote.exit_code == 0
+            bench.runtime.stop(uuid, 0)
+            self.lose_sandbox(bench, sandbox)
+            bench.sandbox(uuid=sandbox)
+            bench.runtime.start(uuid)
+        read = bench.runtime.execute(uuid, ["sh", "-c", "cat /kept /volume/kept; echo $A"], timeout=10, limit=1000)
+        assert read.output == b"one\ntwo\none\ntwo\nb\n"
+        bench.runtime.remove(uuid)
+        assert raw(self.engine, "GET", "/volumes")["Volumes"] in (None, [])
+        assert {image["Id"] for image in raw(self.engine, "GET", "/images/json")} == {image["Id"] for image in images}
+
+    @pytest.mark.parametrize("crash", ["/rename", "/containers/create", "DELETE /containers"])
+    def test_a_container_that_was_being_made_anew_when_its_agent_died_loses_nothing(self, bench: suite.Bench, crash: str) -> None:
+        uuid = bench.running(suite.STUBBORN)
+        sandbox = bench.state(uuid).sandbox_uuid
+        bench.runtime.execute(uuid, ["sh", "-c", "echo one > /kept"], timeout=10, limit=1000)
+        bench.runtime.stop(uuid, 0)
+        self.lose_sandbox(bench, sandbox)
+        bench.sandbox(uuid=sandbox)
+        http, call = bench.runtime._http, bench.runtime._http.call
+
+        def dying(method: str, path: str, **given: object) -> object:
+            if crash in f"{method} {path}":
+                raise errors.EngineUnavailable(reason="the agent died")
+            return call(method, path, **given)
+
+        http.call = dying
+        with pytest.raises(errors.EngineUnavailable):
+            bench.runtime.start(uuid)
+        http.call = call
+        assert bench.runtime.start(uuid).state is EngineState.RUNNING
+        assert bench.runtime.execute(uuid, ["cat", "/kept"], timeout=10, limit=1000).output == b"one\n"
+        bench.runtime.remove(uuid)
+        assert bench.runtime.inspect(uuid) is None
+        assert len(bench.runtime.scan()) == 1
+
+    def test_what_somebody_renamed_is_found_and_not_made_twice(self, bench: suite.Bench) -> None:
+        spec = bench.spec(suite.WAITS)
+        made, sandbox = bench.runtime.ensure_container(spec), bench.runtime.sandbox(spec.sandbox_uuid)
+        for name in (f"zun-{spec.uuid}", f"zun-sandbox-{spec.sandbox_uuid}"):
+            raw(self.engine, "POST", f"/containers/{name}/rename?name=renamed-{name}")
+        assert bench.runtime.ensure_sandbox(SandboxSpec(uuid=spec.sandbox_uuid, network="none")) == sandbox
+        assert bench.runtime.ensure_container(spec) == made
+        assert len(bench.runtime.scan()) == 2
+
+    def test_a_sandbox_that_somebody_paused_goes_on(self, bench: suite.Bench) -> None:
+        spec = SandboxSpec(uuid=bench.sandbox(), network="none")
+        raw(self.engine, "POST", f"/containers/zun-sandbox-{spec.uuid}/pause")
+        assert bench.runtime.ensure_sandbox(spec).running
+        assert raw(self.engine, "GET", f"/containers/zun-sandbox-{spec.uuid}/json")["State"]["Paused"] is False
 
     def test_what_is_made_says_whose_it_is(self, bench: suite.Bench, deployment: str) -> None:
         uuid = bench.created(suite.WAITS, labels={"tier": "web", labels.DEPLOYMENT: "forged"})
@@ -96,7 +154,7 @@ class TestDockerRuntime(suite.RuntimeConformance):
 
     def test_the_pause_image_is_small(self, bench: suite.Bench) -> None:
         bench.sandbox()
-        assert raw(self.engine, "GET", "/images/zun%2Fpause:1/json")["Size"] < 1 << 20
+        assert raw(self.engine, "GET", f"/images/{pause.REFERENCE}/json")["Size"] < 1 << 20
 
 
 def raw(engine: Dockerd, method: str, path: str, body: object = None) -> dict:

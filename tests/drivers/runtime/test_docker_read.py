@@ -104,5 +104,8 @@ def test_labels_are_read_as_written_and_a_foreign_scheme_is_not_ours() -> None:
     assert written["a"] == "b"
     assert labels.read({**written, labels.SCHEME: "2"}) is None
     assert labels.read({}) is None
+    assert labels.read({**written, labels.SANDBOX: "../../etc"}) is None
+    assert labels.read({**written, labels.CONTAINER: ""}) is None
+    assert labels.read({**written, labels.REVISION: "1" * 5000}) is None
     with pytest.raises(ValueError, match="deployment"):
         labels.checked("../etc")

@@ -20,6 +20,7 @@ from zun.drivers.runtime.docker_exec import execute
 from zun.drivers.runtime.docker_http import DockerHttp, Engine, Stream
 from zun.drivers.runtime.docker_objects import Json, NoSuchImage, Objects, missing, yes
 from zun.drivers.runtime.docker_pull import pull
+from zun.drivers.runtime.docker_rejoin import rejoin, strays
 from zun.drivers.runtime.pause import image as pause
 from zun.interfaces.runtime import (
     Capabilities,
@@ -42,6 +43,8 @@ E = EngineState
 #: The news that change what a container is. Health checks and commands make news of their own, by the second: not these.
 _NEWS = ("start", "die", "pause", "unpause", "destroy", "oom")
 _STOP_SECONDS = 10
+#: how often something is looked at anew that comes and goes under our hands
+_TRIES = 10
 
 
 def _silent(line: str) -> None:
@@ -108,8 +111,7 @@ class DockerRuntime:
     # -- sandboxes -------------------------------------------------------------------------------
 
     def ensure_sandbox(self, spec: SandboxSpec) -> SandboxState:
-        """Make the sandbox if there is none, start it if it does not run. Containers that outlived their sandbox's end keep the old
-        namespaces; only a start of their own brings them into the new ones."""
+        """Make the sandbox if there is none, start it if it does not run."""
         parent = self._group(spec)
         name, body = docker_spec.sandbox_name(spec.uuid), docker_spec.sandbox(spec, self._objects.deployment, parent)
 
@@ -119,10 +121,12 @@ class DockerRuntime:
         try:
             engine_id = create()
         except NoSuchImage:
-            self._load_pause()
-            engine_id = create()
-        yes(self._http.call("POST", f"/containers/{engine_id}/start"))
+            engine_id = self._load_pause(create)
+        started = self._http.call("POST", f"/containers/{engine_id}/start")
         inspected = self._objects.inspected(engine_id)
+        if inspected is not None and inspected["State"].get("Paused"):
+            started = self._http.call("POST", f"/containers/{engine_id}/unpause")
+        yes(started)
         if inspected is None or not inspected["State"]["Running"]:
             raise errors.EngineError(reason=f"sandbox {spec.uuid} ended as soon as it was started")
         return docker_read.sandbox(spec.uuid, inspected)
@@ -136,9 +140,12 @@ class DockerRuntime:
     def remove_sandbox(self, uuid: str) -> None:
         """Remove the sandbox and every container in it, whatever their state. Nothing there is success."""
         # Looked at again until nothing is left: another thread may just have been making a container in it.
+        until = time.monotonic() + self._timeout
         while lines := self._objects.listed(sandbox=uuid):
+            if time.monotonic() > until:
+                raise errors.EngineError(reason=f"what was removed of sandbox {uuid} is still shown")
             for line in sorted(lines, key=lambda line: labels.CONTAINER not in line["Labels"]):
-                self._objects.remove(line["Id"])
+                self._objects.remove(line)
         try:
             self._groups.remove(uuid)
         except OSError as error:
@@ -161,9 +168,11 @@ class DockerRuntime:
         parent = sandbox["HostConfig"].get("CgroupParent") or None
         body = docker_spec.container(spec, self._objects.deployment, sandbox["Id"], parent, self._memory_swap, disk_quota)
         name = docker_spec.container_name(spec.uuid, spec.revision)
-        while True:
+        for _ in range(_TRIES):
             try:
-                engine_id, new = self._objects.create(name, body, lambda: dict(self._objects.revisions(spec.uuid)).get(spec.revision))
+                engine_id, new = self._objects.create(
+                    name, body, lambda: dict(reversed(self._objects.revisions(spec.uuid))).get(spec.revision)
+                )
             except NoSuchImage as error:
                 raise errors.EngineError(reason=str(error)) from error
             if new:
@@ -174,10 +183,11 @@ class DockerRuntime:
             if inspected is None:
                 continue
             state = docker_read.container(spec.uuid, inspected)
-            if state.state is not E.CREATED or inspected["HostConfig"]["NetworkMode"] == body["HostConfig"]["NetworkMode"]:
+            if state.state is not E.CREATED or not strays(inspected, sandbox["Id"]):
                 return state
-            # Made for a sandbox that is no more, and never started: it could never start, and nothing is lost with it.
-            self._objects.remove(engine_id)
+            # Made for a sandbox that is no more, and never started: nothing is lost with it.
+            self._objects.remove({"Id": engine_id, "Labels": inspected["Config"]["Labels"]})
+        raise errors.EngineError(reason=f"container {spec.uuid} comes and goes")
 
     def inspect(self, uuid: str) -> ContainerState | None:
         """What the container's newest revision is, or None."""
@@ -188,8 +198,14 @@ class DockerRuntime:
         return None
 
     def start(self, uuid: str) -> ContainerState:
-        """Start it; running already is success. Raises EngineError with Docker's sentence when it cannot be started."""
-        return self._act(uuid, "start", wanted={E.RUNNING}, within={E.CREATED, E.EXITED})
+        """Start it, in the sandbox that there is; running already is success. Raises EngineError with Docker's sentence when it cannot
+        be started."""
+        try:
+            return self._start(uuid)
+        except errors.EngineError:
+            if not self._rejoined(uuid):
+                raise
+        return self._start(uuid)
 
     def stop(self, uuid: str, timeout: int | None = None) -> ContainerState:
         """Ask it to end, and end it after ``timeout`` seconds (None: Docker's 10). Ended already is success."""
@@ -221,7 +237,7 @@ class DockerRuntime:
         """Remove the container, running or not; with ``keep_revision`` only its other revisions. Nothing there is success."""
         for revision, line in self._objects.revisions(uuid):
             if revision != keep_revision:
-                self._objects.remove(line["Id"])
+                self._objects.remove(line)
 
     # -- looking inside --------------------------------------------------------------------------
 
@@ -324,6 +340,24 @@ class DockerRuntime:
             raise errors.NotRunning(id=uuid, reason=answer.message)
         raise errors.EngineError(reason=answer.message)
 
+    def _start(self, uuid: str) -> ContainerState:
+        return self._act(uuid, "start", wanted={E.RUNNING}, within={E.CREATED, E.EXITED})
+
+    def _rejoined(self, uuid: str) -> bool:
+        """Make a container anew that was made for a sandbox that is no more, if there is another that runs. Returns whether it was."""
+        found = self._inspected(uuid)
+        mark = labels.read(found["Config"]["Labels"])
+        line = self._objects.sandbox(mark.sandbox) if mark else None
+        if (
+            line is None
+            or line["State"] != "running"
+            or not strays(found, line["Id"])
+            or found["State"]["Status"] not in ("created", "exited")
+        ):
+            return False
+        rejoin(self._http, self._objects, uuid, found, line["Id"], timeout=self._pull_timeout)
+        return True
+
     def _inspected(self, uuid: str) -> Json:
         inspected = self._objects.inspected(self._objects.newest(uuid))
         if inspected is None:
@@ -346,8 +380,13 @@ class DockerRuntime:
         except OSError as error:
             raise errors.EngineError(reason=f"no control group could be made for sandbox {spec.uuid}: {error}") from error
 
-    def _load_pause(self) -> None:
+    def _load_pause(self, create: Callable[[], str]) -> str:
+        """Load the pause image and create again. Returns what ``create`` does."""
         architecture = self._http.engine().architecture
         if architecture not in pause.MACHINES:
             raise errors.EngineError(reason=f"there is no pause image for {architecture}")
-        yes(self._http.call("POST", "/images/load", query={"quiet": 1}, body=pause.archive(architecture)))
+        told = yes(self._http.call("POST", "/images/load", query={"quiet": 1}, body=pause.archive(architecture))).data
+        try:
+            return create()
+        except NoSuchImage as error:
+            raise errors.EngineError(reason=f"the pause image was loaded ({told}), but is not there: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,9 @@ Json = dict[str, Any]
 _PATIENCE = 5.0
 _PAUSE = 0.02
 _GOING = ("removing", "dead")
+
+#: the end of the name of an object that another one is to follow, of the same revision
+LEFT = "-left"
 
 
 class Objects:
@@ -35,17 +39,17 @@ class Objects:
     def listed(self, **more: str) -> list[Json]:
         """Lines of ``GET /containers/json``, whatever their state."""
         filters = msgspec.json.encode(self.filter(**more)).decode()
-        found: list[Json] = yes(self._http.call("GET", "/containers/json", query={"all": 1, "filters": filters})).data
-        return found
+        found: list[Json] | None = yes(self._http.call("GET", "/containers/json", query={"all": 1, "filters": filters})).data
+        return found or []
 
     def sandbox(self, uuid: str) -> Json | None:
         """The line of a sandbox's own container."""
         return next((line for line in self.listed(sandbox=uuid) if labels.CONTAINER not in line["Labels"]), None)
 
     def revisions(self, uuid: str) -> list[tuple[int, Json]]:
-        """The lines of a container's revisions, the newest first."""
+        """The lines of a container's revisions, the newest first; an object that was to be followed by another comes after that."""
         found = [(mark.revision, line) for line in self.listed(container=uuid) if (mark := labels.read(line["Labels"]))]
-        return sorted(found, key=lambda pair: pair[0], reverse=True)
+        return sorted(found, key=lambda pair: (pair[0], not left(pair[1])), reverse=True)
 
     def newest(self, uuid: str) -> str:
         """The engine's id of a container's newest revision. Raises NoSuchObject."""
@@ -65,9 +69,13 @@ class Objects:
     def create(self, name: str, body: Json, existing: Callable[[], Json | None]) -> tuple[str, bool]:
         """Make a container, or find the one that an earlier call has made. Returns its id and whether it is new.
 
+        It is looked for first, because its name may have been changed; the name then keeps two makers from making it twice.
         Raises EngineError, also when the name belongs to something that is not ours; NoSuchImage when the image is not there.
         """
         until = time.monotonic() + _PATIENCE
+        found = existing()
+        if found is not None and found["State"] not in _GOING:
+            return str(found["Id"]), False
         while True:
             answer = self._http.call("POST", "/containers/create", query={"name": name}, body=body)
             if answer.status == 404:
@@ -77,28 +85,48 @@ class Objects:
             found = existing()
             if found is not None and found["State"] not in _GOING:
                 return str(found["Id"]), False
-            if found is not None:
-                self.remove(found["Id"])
-            elif time.monotonic() > until:
+            if time.monotonic() > until:
                 raise errors.EngineError(reason=answer.message)
+            if found is not None:
+                self.remove(found)
             else:
                 time.sleep(_PAUSE)  # somebody is just making it
 
-    def remove(self, engine_id: str) -> None:
-        """Remove a container, running or not, with its anonymous volumes, and wait until it is gone."""
+    def remove(self, line: Json, *, volumes: bool = True) -> None:
+        """Remove a container, running or not, with its anonymous ``volumes`` and what was kept for it; wait until it is gone."""
         until = time.monotonic() + self._http.timeout
         while True:
-            answer = self._http.call("DELETE", f"/containers/{engine_id}", query={"force": 1, "v": 1})
+            answer = self._http.call("DELETE", f"/containers/{line['Id']}", query={"force": 1, "v": int(volumes)})
             if answer.ok or answer.status == 404:
-                return
+                return self._remove_kept(line["Labels"])
             # 409: its removal is under way already, by somebody else.
             if answer.status != 409 or time.monotonic() > until:
                 raise errors.EngineError(reason=answer.message)
             time.sleep(_PAUSE)
 
+    def _remove_kept(self, marks: dict[str, str]) -> None:
+        """What is still in use (by an object that follows) stays, and goes with that."""
+        if labels.KEPT not in marks:
+            return
+        for volume in filter(None, marks[labels.KEPT].split(",")):
+            self._http.call("DELETE", f"/volumes/{urllib.parse.quote(volume, safe='')}")
+        filters = msgspec.json.encode(self.filter(container=marks[labels.CONTAINER])).decode()
+        for image in yes(self._http.call("GET", "/images/json", query={"filters": filters})).data or ():
+            self._http.call("DELETE", f"/images/{image['Id']}")
+
 
 class NoSuchImage(Exception):
     """Docker lacks the image that a container shall be made of."""
+
+
+def named(shown: str, name: str) -> bool:
+    """Whether the name that Docker shows, with a slash before it, is this one."""
+    return shown == f"/{name}"
+
+
+def left(line: Json) -> bool:
+    """Whether another object is to follow this one."""
+    return any(name.endswith(LEFT) for name in line.get("Names") or ())
 
 
 def yes(answer: Answer) -> Answer:

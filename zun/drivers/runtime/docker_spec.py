@@ -26,6 +26,11 @@ def container_name(uuid: str, revision: int) -> str:
     return f"zun-{uuid}-{revision}" if revision else f"zun-{uuid}"
 
 
+def joined(pause_id: str) -> str:
+    """Docker's word for a namespace that is another container's."""
+    return f"container:{pause_id}"
+
+
 def sandbox(spec: SandboxSpec, deployment: str, cgroup_parent: str | None) -> Json:
     """The pause container: it may do nothing but wait, and lends its namespaces.
 
@@ -58,8 +63,8 @@ def sandbox(spec: SandboxSpec, deployment: str, cgroup_parent: str | None) -> Js
 def container(spec: ContainerSpec, deployment: str, pause_id: str, cgroup_parent: str | None, memory_swap: int, disk_quota: bool) -> Json:
     """An app container in its sandbox's network and IPC namespaces, with a PID namespace of its own. Restarting is not Docker's affair."""
     host: Json = {
-        "NetworkMode": f"container:{pause_id}",
-        "IpcMode": f"container:{pause_id}",
+        "NetworkMode": joined(pause_id),
+        "IpcMode": joined(pause_id),
         "Privileged": spec.privileged,
         "Mounts": [{"Type": "bind", "Source": bind.source, "Target": bind.destination, "ReadOnly": bind.read_only} for bind in spec.binds],
         **limits(spec.cpu or None, spec.memory or None, memory_swap),

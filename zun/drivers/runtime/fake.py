@@ -144,8 +144,11 @@ class FakeRuntime:
         with self._call("start", uuid):
             found = self._need(uuid)
             if found.state in (E.CREATED, E.EXITED):
-                if found.sandbox is None or found.sandbox.state is not E.RUNNING:
+                sandbox = self._sandbox(found.sandbox_uuid)
+                if sandbox is None or sandbox.state is not E.RUNNING:
                     raise errors.EngineError(reason="cannot join the network of a container that does not run")
+                if found.sandbox is not sandbox:
+                    found = self._engine.follow(found, sandbox)
                 self._engine.begin(found)
             elif found.state is not E.RUNNING:
                 raise errors.NotRunning(id=uuid, reason=f"it is {found.state}")

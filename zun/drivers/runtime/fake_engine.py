@@ -204,6 +204,13 @@ class FakeEngine:
         self.things[made.engine_id] = made
         return made
 
+    def follow(self, old: Thing, sandbox: Thing) -> Thing:
+        """A container made anew in another sandbox; the old one, which does not run, goes."""
+        new = self.make(old.deployment, old.spec, sandbox)
+        new.cpu, new.memory = old.cpu, old.memory
+        self.drop(old)
+        return new
+
     def begin(self, thing: Thing) -> None:
         """Start it. Raises EngineError where it cannot be started; a program that ends by itself has ended when this returns."""
         if thing.program.fails is not None:

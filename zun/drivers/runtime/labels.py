@@ -15,11 +15,16 @@ SANDBOX = PREFIX + "sandbox"
 #: absent on the sandbox itself
 CONTAINER = PREFIX + "container"
 REVISION = PREFIX + "revision"
+#: on a container that was made anew out of an earlier object: the names of the volumes that it took over, parted by commas. With the
+#: container go these, and the images that it was kept in.
+KEPT = PREFIX + "kept"
 #: the version of this scheme
 SCHEME = PREFIX + "labels"
 SCHEME_VERSION = "1"
 
-_DEPLOYMENT = re.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
+#: of a deployment and of a uuid: both become parts of paths
+_NAME = re.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,8 @@ class Mark:
 
 
 def checked(deployment: str) -> str:
-    """The deployment's name, if it may be one; it is part of paths. Raises ValueError."""
-    if not _DEPLOYMENT.fullmatch(deployment):
+    """The deployment's name, if it may be one. Raises ValueError."""
+    if not _NAME.fullmatch(deployment):
         raise ValueError(f"{deployment!r} cannot name a deployment: letters, digits, '_', '.', '-', at most 63")
     return deployment
 
@@ -50,7 +55,8 @@ def write(deployment: str, mark: Mark, users: Mapping[str, str] | None = None) -
 def read(labels: Mapping[str, str] | None) -> Mark | None:
     """What the labels say; None for a thing that is not ours, or of a scheme that is not ours."""
     given = labels or {}
-    sandbox, revision = given.get(SANDBOX), given.get(REVISION, "0")
-    if not sandbox or given.get(SCHEME) != SCHEME_VERSION or not revision.isdecimal():
+    sandbox, container, revision = given.get(SANDBOX, ""), given.get(CONTAINER), given.get(REVISION, "0")
+    names = [sandbox] if container is None else [sandbox, container]
+    if given.get(SCHEME) != SCHEME_VERSION or not _NUMBER.fullmatch(revision) or not all(map(_NAME.fullmatch, names)):
         return None
-    return Mark(sandbox, given.get(CONTAINER), int(revision))
+    return Mark(sandbox, container, int(revision))

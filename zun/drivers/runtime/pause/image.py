@@ -16,9 +16,13 @@ from typing import Any
 
 import msgspec
 
+from zun.domain.image import RESERVED
+
 #: To be raised with every change of the code or of the image's configuration: it is the image's tag.
 VERSION = "1"
-REFERENCE = f"zun/pause:{VERSION}"
+#: No registry can ever have this name (RFC 2606), nor may a user's image: nobody can put another image in the place of this one, which
+#: every sandbox runs.
+REFERENCE = f"{RESERVED}/zun/pause:{VERSION}"
 
 _BASE = 0x400000
 #: the largest page of either architecture
