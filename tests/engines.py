@@ -40,7 +40,7 @@ class Dockerd:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.socket = str(root / "docker.sock")
-        self._bridge = f"zt{os.getpid() % 100_000}x{abs(hash(str(root))) % 1000}"[:15]
+        self._bridge = f"zt{os.getpid()}x{abs(hash(str(root))) % 1000}"[:15]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
