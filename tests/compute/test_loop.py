@@ -63,6 +63,8 @@ def test_the_end_of_work_is_looked_at_until_the_engine_answers(world):
         if point == "start_container:after"
         else None
     )
+    now(world)
+    assert world.container(container.uuid).status is Status.CREATING, "it waits"
     world.settle()
     assert world.container(container.uuid).status is Status.RUNNING
     assert world.engines["one"].calls.count(("start", container.uuid)) == 1, "it was only looked at again"
@@ -101,11 +103,13 @@ def test_what_was_said_while_nobody_listened_is_said_again(world):
     world.do("pause", container, settle=False)
     world.engines["one"].die(container.uuid, 1)
     agent.beat("agent-events", "agent-claims")
+    agent.runtime.miss_news()
+    world.fault = lambda point: (
+        world.engines["one"].fail("inspect", errors.EngineError(reason="no")) if point == "pause_container:before" else None
+    )
     agent.lanes.run_one()
     agent.beat("outbox")
     assert world.container(container.uuid).status is Status.RUNNING
-    world.engines["one"].fail("inspect", errors.EngineError(reason="no"), times=1)
-    agent.runtime.miss_news()
     world.settle()
     assert world.container(container.uuid).status is Status.STOPPED
     check(world)
@@ -227,6 +231,13 @@ def test_a_reboot_of_what_cannot_start_does_not_stay_restarting(world):
     assert rebooted.status is Status.CREATED
     assert world.actions(container)[-1].message == "Error"
     check(world)
+
+
+def test_a_create_that_failed_is_forgotten(world):
+    container = world.create(image="nosuch")
+    looks = world.engines["one"].calls.count(("inspect", container.uuid))
+    world.scans()
+    assert world.engines["one"].calls.count(("inspect", container.uuid)) == looks
 
 
 def test_a_rebuild_that_fails_leaves_the_old_container_running(world):

@@ -1,0 +1,61 @@
+"""A sandbox that somebody removed behind the service's back: its container comes back in a new one, whichever way it comes."""
+
+import pytest
+
+from tests.invariants import check
+from zun import errors
+from zun.domain.lifecycle import Status
+
+ALWAYS = {"restart_policy": {"Name": "always"}}
+
+
+def lose(world, container):
+    world.engines["one"].lose(container.sandbox_uuid)
+
+
+def assert_together(world, container):
+    """The container runs in the sandbox that its row knows, with that one's address."""
+    sandbox = world.sandbox(container)
+    things = {thing.spec.uuid: thing for thing in world.engines["one"].things.values()}
+    assert things[container.uuid].sandbox is things[sandbox.uuid]
+    assert sandbox.engine_id == things[sandbox.uuid].engine_id
+    assert [address["port"] for address in sandbox.addresses["bridge"]] == [sandbox.engine_id]
+    check(world)
+
+
+@pytest.mark.parametrize("verb", ["start", "reboot"])
+def test_a_stopped_container_is_started(world, verb):
+    container = world.do("stop", world.create())
+    lose(world, container)
+    again = world.do(verb, container)
+    assert (again.status, again.incarnation, again.revision) == (Status.RUNNING, 2, 0)
+    assert_together(world, again)
+
+
+def test_a_policy_restarts_its_container(world):
+    container = world.create(**ALWAYS)
+    lose(world, container)
+    world.engines["one"].die(container.uuid, 1)
+    world.settle()
+    again = world.container(container.uuid)
+    assert (again.status, again.restart_count) == (Status.RUNNING, 1)
+    assert_together(world, again)
+
+
+def test_a_running_container_is_mended(world):
+    container = world.create()
+    lose(world, container)
+    world.settle()
+    again = world.container(container.uuid)
+    assert (again.status, again.incarnation, again.restart_count) == (Status.RUNNING, 2, 0)
+    assert_together(world, again)
+
+
+def test_a_running_container_that_cannot_be_mended_shows_what_became_of_it(world):
+    container = world.create()
+    world.engines["one"].fail("start", errors.EngineError(reason="no space left on device"), times=100)
+    lose(world, container)
+    world.settle()
+    world.scans()
+    assert world.container(container.uuid).status is Status.STOPPED
+    check(world)
