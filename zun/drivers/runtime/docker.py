@@ -202,9 +202,10 @@ class DockerRuntime:
         be started."""
         try:
             return self._start(uuid)
-        except errors.EngineError:
-            if not self._rejoined(uuid):
-                raise
+        except errors.EngineError as error:
+            refusal = error
+        if not self._rejoined(uuid):
+            raise refusal
         return self._start(uuid)
 
     def stop(self, uuid: str, timeout: int | None = None) -> ContainerState:
