@@ -6,6 +6,7 @@ import argparse
 import fcntl
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import subprocess
@@ -190,6 +191,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _tell(client: demonstration.Client, zun: Service, runs_on: Engine, name: str) -> None:
+    again = "./quickstart" if zun.folder == _FOLDER else f"./quickstart --state-dir {shlex.quote(str(zun.folder))}"
     seeing = "" if client.variables == zun.variables else f"    export OS_CLIENT_CONFIG_FILE={client.variables['OS_CLIENT_CONFIG_FILE']}\n"
     print(f"""
 Go on:
@@ -205,8 +207,8 @@ Look around:
     curl --unix-socket {runs_on.path} http://docker/containers/json shows the engine's side
 
 Stop:
-    ./quickstart --stop      ends what this has started
-    ./quickstart --remove    leaves nothing behind
+    {again} --stop      ends what this has started
+    {again} --remove    leaves nothing behind
 """)
 
 
