@@ -1,4 +1,4 @@
-"""The service ends when it is told to, whatever it waits for; what it leaves undone, its next life does."""
+"""The service ends when it is told to, whatever it waits for; what it leaves undone, its next life does. So ends its work."""
 
 import socket
 import threading
@@ -86,3 +86,12 @@ def test_a_pull_from_a_registry_that_does_not_answer(own_service, stalled):
     assert own_service.stop() == 0
     own_service.start()
     assert own_service.show(uuid)["status"] == "Creating"
+
+
+def test_a_deletion_ends_a_pull_from_a_registry_that_does_not_answer(own_service, stalled):
+    address, called = stalled
+    uuid = own_service.create(image=f"{address}/nothing/here:1")
+    assert called.wait(60)
+    assert own_service.delete(f"/containers/{uuid}", params={"force": True}).status_code == 204
+    own_service.wait_gone(uuid)
+    own_service.assert_nothing_leaked()

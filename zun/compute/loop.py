@@ -181,23 +181,26 @@ class AgentLoop:
             self._in_hand.update((work.action.uuid, now) for work in claimed.work)
         for work in claimed.work:
             self._book.take(work.charge)
-            self._lanes.put(work.action.sandbox_uuid, partial(self._do, work, self._clock()))
+            self._lanes.put(work.action.sandbox_uuid, partial(self._do, work))
         return bool(claimed.work)
 
     # -- work ------------------------------------------------------------------------------------
 
-    def _do(self, work: Work, since: datetime, again: bool = False) -> None:
-        """Carry an action through, in its sandbox's lane. Whatever happens, it ends: with an outcome, or by being tried again."""
+    def _do(self, work: Work, since: datetime | None = None) -> None:
+        """Carry an action through, in its sandbox's lane. Whatever happens, it ends: with an outcome, or by being tried again.
+
+        ``since`` is when the engine first left it without an answer.
+        """
         try:
-            self._carry(work, since, again)
+            self._carry(work, since)
         except saga.SagaInterrupted as pause:
             LOG.warning("%s of %s waits: %s", work.action.action, work.action.container_uuid, pause)
-            self._lanes.put(work.action.sandbox_uuid, partial(self._do, work, since, True), after=self._pace.engine_again)
+            self._lanes.put(work.action.sandbox_uuid, partial(self._do, work, since or self._clock()), after=self._pace.engine_again)
         except Exception:
             LOG.exception("%s of %s failed", work.action.action, work.action.container_uuid)
             self._outbox.put(Outcome(action_uuid=work.action.uuid, reason=f"A fault of the service in {work.action.action}; see its log."))
 
-    def _carry(self, work: Work, since: datetime, again: bool) -> None:
+    def _carry(self, work: Work, since: datetime | None) -> None:
         container = next((one for one in work.charge.containers if one.uuid == work.action.container_uuid), None)
         steps = SAGAS.get(work.action.action)
         if container is None or steps is None:
@@ -214,7 +217,7 @@ class AgentLoop:
             container,
             work.charge.sandbox,
             cancelled=partial(self._check_cancelled, work.action.uuid),
-            again=again or work.action.attempts > 1,
+            again=since is not None or work.action.attempts > 1,
         )
         reason, leftovers, record = jobs.run(job, steps, clock=self._clock, fault=self._fault, patient=self._patient(since))
         if work.action.action == "delete" and reason is not None and work.action.arguments.get("force"):
@@ -227,14 +230,14 @@ class AgentLoop:
             return
         self._show(job, since, reason, leftovers, record)
 
-    def _show(self, job: Job, since: datetime, reason: str | None, leftovers: list[str], record: saga.Record) -> None:
+    def _show(self, job: Job, since: datetime | None, reason: str | None, leftovers: list[str], record: saga.Record) -> None:
         """Report how a job ended, with what the engine shows then; an engine that does not answer is asked again."""
         action = job.work.action
         try:
             outcome = jobs.outcome(job, self._book, reason, leftovers, record, patient=self._patient(since))
         except errors.EngineUnavailable as error:
             LOG.warning("the end of %s of %s waits: %s", action.action, job.container.uuid, error)
-            again = partial(self._show, job, since, reason, leftovers, record)
+            again = partial(self._show, job, since or self._clock(), reason, leftovers, record)
             self._lanes.put(action.sandbox_uuid, again, after=self._pace.engine_again)
             return
         if action.action == "create" and (reason is not None or action.state is ActionState.UNDOING):
@@ -245,9 +248,9 @@ class AgentLoop:
         self._outbox.put(outcome)
         self._watch.after_work(job.container.uuid)
 
-    def _patient(self, since: datetime) -> bool:
+    def _patient(self, since: datetime | None) -> bool:
         """Whether an engine that does not answer is waited for. An agent that ends leaves what it has in hand to the next life."""
-        return self._stopping or (self._clock() - since).total_seconds() < self._pace.engine_wait
+        return self._stopping or since is None or (self._clock() - since).total_seconds() < self._pace.engine_wait
 
     def _delivered(self, action_uuid: str) -> None:
         """The conductor has heard of its end: the action is out of our hands, and there is room for another."""

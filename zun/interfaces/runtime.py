@@ -203,7 +203,8 @@ class Runtime(Protocol):
         """The image that the engine holds under this reference, or None."""
 
     def pull(self, reference: str, credentials: Credentials | None = None, progress: Callable[[str], None] = ...) -> EngineImage:
-        """Fetch an image from its registry. ``progress`` is called with each line that the engine tells, and may raise to give up.
+        """Fetch an image from its registry. ``progress`` is called with each line that the engine tells, and may raise to give up; while
+        the engine tells nothing it is called now and then with an empty line, in another thread perhaps.
 
         Raises ImagePullFailed with the registry's reason.
         """

@@ -281,3 +281,47 @@ def test_a_reader_who_gives_up_before_the_first_item_leaves_no_connection(engine
         next(held)
     assert not runtime._http._streams
     runtime.close()
+
+
+class NotWanted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("says", [b"", b'{"status": "Pulling", "id": "1"}\n'])
+def test_a_pull_of_which_nothing_is_heard_can_be_given_up(engine: PlayedEngine, http: DockerHttp, says: bytes) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def stalled(handler: Handler) -> None:
+        if says:
+            handler.send_response(200)
+            handler.send_header("Content-Length", "1000")
+            handler.end_headers()
+            handler.wfile.write(says)
+        asked.set()
+        over.wait(60)
+
+    def progress(line: str) -> None:
+        if asked.is_set() and not line:
+            raise NotWanted
+
+    http.engine()
+    engine.route = stalled
+    with pytest.raises(NotWanted):
+        pull(http, image.parse("busybox"), None, progress, limit=600)
+    over.set()
+
+
+def test_a_pull_has_an_end(engine: PlayedEngine, http: DockerHttp) -> None:
+    over = threading.Event()
+    http.engine()
+
+    def stalled(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        over.wait(30)
+
+    engine.route = stalled
+    with pytest.raises(errors.ImagePullFailed, match="not done within"):
+        pull(http, image.parse("busybox"), None, lambda line: None, limit=0.3)
+    over.set()

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -94,30 +94,18 @@ class _Connection(http.client.HTTPConnection):
         return not poll.poll(0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Patience:
-    """How long a stream may last, and how long it may say nothing (seconds)."""
-
-    deadline: float | None
-    silence: float | None
-
-    def left(self) -> float | None:
-        times = [time for time in (_left(self.deadline), self.silence) if time is not None]
-        return min(times, default=None)
-
-
 class Stream:
     """An answer that is read as it comes, on a connection of its own. Close it, or leave its ``with`` block."""
 
-    def __init__(self, owner: DockerHttp, channel: socket.socket, response: http.client.HTTPResponse, patience: _Patience) -> None:
-        self._owner, self._channel, self._response, self._patience = owner, channel, response, patience
+    def __init__(self, owner: DockerHttp, channel: socket.socket, response: http.client.HTTPResponse, deadline: float | None) -> None:
+        self._owner, self._channel, self._response, self._deadline = owner, channel, response, deadline
         self.status = response.status
         self.content_type = response.getheader("Content-Type") or ""
 
     def read(self) -> bytes:
         """The next piece, empty at the end. Raises TimeoutError at the deadline, EngineUnavailable when the engine is gone."""
         try:
-            self._channel.settimeout(self._patience.left())
+            self._channel.settimeout(_left(self._deadline))
             return _piece(self._response)
         except TimeoutError:
             raise
@@ -193,14 +181,19 @@ class DockerHttp:
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
         duration: float | None = None,
-        silence: float | None = None,
+        waking: Callable[[Callable[[], None]], None] = lambda wake: None,
     ) -> Stream:
-        """One call whose answer is read as it comes. The status arrives within the usual deadline, the rest within ``duration`` seconds,
-        no two pieces further apart than ``silence`` seconds, where these are given. Raises EngineUnavailable."""
+        """One call whose answer is read as it comes. The status arrives within ``timeout`` seconds (or the usual deadline), the rest within
+        ``duration`` seconds from then, if given. ``waking`` is told what another thread may call to end the waiting at any time.
+
+        Raises EngineUnavailable.
+        """
         target = self._versioned(path, query)
-        connection = self._fresh(self.timeout)
+        connection = self._fresh(timeout or self.timeout)
         channel: socket.socket = connection.sock
+        waking(connection.wake)
         try:
             _send(connection, method, target, body, headers)
             response = connection.getresponse()
@@ -209,7 +202,8 @@ class DockerHttp:
             raise self._lost(error) from error
         finally:
             self._done_with(connection)
-        made = Stream(self, channel, response, _Patience(None if duration is None else time.monotonic() + duration, silence))
+        made = Stream(self, channel, response, None if duration is None else time.monotonic() + duration)
+        waking(made.wake)
         with self._lock:
             if not self.closed:
                 self._streams.add(made)

@@ -1,8 +1,9 @@
-"""Fetching an image through Docker, line by line, with an end to the waiting."""
+"""Fetching an image through Docker, line by line, with an end to the waiting and a way out of it."""
 
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Callable
 
 import msgspec
@@ -12,23 +13,95 @@ from zun.domain import image
 from zun.drivers.runtime.docker_http import DockerHttp
 from zun.interfaces.runtime import Credentials
 
+#: seconds between two times that a pull asks whether it is still wanted, while Docker says nothing
+_ASK_EVERY = 1.0
+
 
 def pull(
     http: DockerHttp, reference: image.Reference, credentials: Credentials | None, progress: Callable[[str], None], limit: float
 ) -> None:
-    """Raises ImagePullFailed with the registry's sentence, or after ``limit`` seconds; and whatever ``progress`` raises to give up."""
+    """Raises ImagePullFailed with the registry's sentence, or after ``limit`` seconds; and whatever ``progress`` raises to give up.
+
+    Docker says nothing at all until the registry has answered, and nothing while that stalls: ``progress`` is called every second, too,
+    with an empty line and in another thread.
+    """
     query = {"fromImage": reference.name, "tag": reference.version}
-    with http.stream("POST", "/images/create", query=query, headers=_auth(reference, credentials), duration=limit) as stream:
-        if stream.status >= 300:
-            raise errors.ImagePullFailed(image=str(reference), reason=stream.answer().message)
-        try:
+    wanted = _Wanted(progress)
+    try:
+        with (
+            wanted,
+            http.stream(
+                "POST",
+                "/images/create",
+                query=query,
+                headers=_auth(reference, credentials),
+                timeout=limit,
+                duration=limit,
+                waking=wanted.by,
+            ) as stream,
+        ):
+            if stream.status >= 300:
+                raise errors.ImagePullFailed(image=str(reference), reason=stream.answer().message)
             for line in stream.lines():
-                told = msgspec.json.decode(line)
+                told = _decoded(line)
                 if told.get("error"):
                     raise errors.ImagePullFailed(image=str(reference), reason=str(told["error"]))
                 progress(" ".join(str(told[key]) for key in ("id", "status", "progress") if told.get(key)))
-        except TimeoutError:
-            raise errors.ImagePullFailed(image=str(reference), reason=f"not done within {limit:g} seconds") from None
+    except TimeoutError:
+        raise errors.ImagePullFailed(image=str(reference), reason=f"not done within {limit:g} seconds") from None
+    except errors.EngineUnavailable:
+        wanted.check()
+        raise
+    wanted.check()
+
+
+class _Wanted:
+    """Asks, in a thread of its own, whether somebody still waits for a stream; if not, wakes its reader."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._wake: Callable[[], None] | None = None
+        self._refusal: BaseException | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._ask, name="pull-wanted", daemon=True)
+
+    def by(self, wake: Callable[[], None]) -> None:
+        """Remember how the reader is woken."""
+        with self._lock:
+            self._wake = wake
+            if self._refusal is not None:
+                wake()
+
+    def check(self) -> None:
+        """Raises what was raised to give up."""
+        if self._refusal is not None:
+            raise self._refusal
+
+    def _ask(self) -> None:
+        while not self._over.wait(_ASK_EVERY):
+            try:
+                self._progress("")
+            except BaseException as refusal:
+                with self._lock:
+                    self._refusal = refusal
+                    if self._wake is not None:
+                        self._wake()
+                return
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *raised: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+def _decoded(line: bytes) -> dict[str, object]:
+    try:
+        return msgspec.json.decode(line, type=dict)
+    except msgspec.DecodeError as error:
+        raise errors.EngineUnavailable(reason=f"it tells of a pull what is no JSON object: {error}") from error
 
 
 def _auth(reference: image.Reference, credentials: Credentials | None) -> dict[str, str]:
