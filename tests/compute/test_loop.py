@@ -57,7 +57,7 @@ def test_a_fault_of_ours_ends_the_action_and_not_the_agent(world):
 
 
 def test_the_end_of_work_is_looked_at_until_the_engine_answers(world):
-    container = world.create(settle=False)
+    container = world.create(settle=False, run=False)
     world.fault = lambda point: (
         world.engines["one"].fail("inspect", errors.EngineUnavailable(reason="reset"), times=3)
         if point == "start_container:after"
@@ -66,8 +66,21 @@ def test_the_end_of_work_is_looked_at_until_the_engine_answers(world):
     now(world)
     assert world.container(container.uuid).status is Status.CREATING, "it waits"
     world.settle()
+    assert world.container(container.uuid).status is Status.CREATED
+    assert world.engines["one"].calls.count(("ensure_container", container.uuid)) == 1, "it was only looked at again"
+    check(world)
+
+
+def test_what_a_start_has_shown_needs_no_other_look(world):
+    container = world.create(settle=False)
+    world.fault = lambda point: (
+        world.engines["one"].fail("inspect", errors.EngineUnavailable(reason="reset"), times=3)
+        if point == "start_container:after"
+        else None
+    )
+    now(world)
     assert world.container(container.uuid).status is Status.RUNNING
-    assert world.engines["one"].calls.count(("start", container.uuid)) == 1, "it was only looked at again"
+    world.settle()
     check(world)
 
 

@@ -22,7 +22,8 @@ def detach_volumes(job: Job) -> None:
 def pull_image(job: Job) -> None:
     """Have the image in the engine. A container that is made already needs none."""
     container = job.container
-    made = job.runtime.inspect(container.uuid)
+    # Before its first attempt a create has made nothing.
+    made = None if job.work.action.action == "create" and not job.again else job.runtime.inspect(container.uuid)
     # Only a rebuild makes a newer object beside the one that is there.
     if made is not None and (made.revision >= container.revision or job.work.action.action != "rebuild") and not _orphaned(job, made):
         held = job.runtime.image(container.image) if job.work.action.action == "create" else None
@@ -129,12 +130,12 @@ def remove_newer(job: Job) -> None:
 def start_wanted(job: Job) -> None:
     """Start the container, if that is what its user wants."""
     if job.container.desired is Desired.RUNNING:
-        job.runtime.start(job.container.uuid)
+        job.seen = job.runtime.start(job.container.uuid)
 
 
 def start_container(job: Job) -> None:
     """Start the container."""
-    job.runtime.start(job.container.uuid)
+    job.seen = job.runtime.start(job.container.uuid)
 
 
 #: Undone in reverse when any of them fails: a failed create leaves nothing.

@@ -16,7 +16,7 @@ from zun.domain.sandbox import Sandbox
 from zun.interfaces.images import Images
 from zun.interfaces.network import Addresses, Network
 from zun.interfaces.rpc import Outcome, SandboxFacts, Work
-from zun.interfaces.runtime import Bind, Runtime, SandboxState
+from zun.interfaces.runtime import Bind, ContainerState, Runtime, SandboxState
 from zun.interfaces.volumes import Volumes
 from zun.saga import Step
 
@@ -50,6 +50,8 @@ class Job:
     ports: list[int] | None = None
     state: SandboxState | None = None
     addresses: Addresses = field(default_factory=dict)
+    #: what the engine showed of the container at the end of the last step that changed it
+    seen: ContainerState | None = None
 
     @property
     def runtime(self) -> Runtime:
@@ -112,7 +114,7 @@ def outcome(job: Job, book: Book, reason: str | None, leftovers: list[str], reco
     return Outcome(
         action_uuid=job.work.action.uuid,
         reason=reason,
-        observations=_look(job, book, patient),
+        observations=_look(job, book, patient, went_well=reason is None),
         sandbox=job.facts() if reason is None else None,
         ports={job.container.uuid: job.ports} if job.ports is not None else {},
         events=[
@@ -129,7 +131,7 @@ def outcome(job: Job, book: Book, reason: str | None, leftovers: list[str], reco
     )
 
 
-def _look(job: Job, book: Book, patient: bool) -> list[Observation]:
+def _look(job: Job, book: Book, patient: bool, *, went_well: bool) -> list[Observation]:
     """What the engine shows of the container now; nothing if it does not answer, or EngineUnavailable while ``patient``."""
     entry = book.entry(job.container.uuid)
     if entry is None:
@@ -139,7 +141,9 @@ def _look(job: Job, book: Book, patient: bool) -> list[Observation]:
     if job.work.action.state is ActionState.UNDOING:
         return []
     try:
-        entry.told = observe(entry, job.runtime.inspect(job.container.uuid))
+        # What a step that went well was answered is as fresh as another look; what changed since is told by an event.
+        state = job.seen if went_well and job.seen is not None else job.runtime.inspect(job.container.uuid)
+        entry.told = observe(entry, state)
     except errors.EngineUnavailable:
         if patient:
             raise

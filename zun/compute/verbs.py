@@ -19,7 +19,7 @@ def _timeout(job: Job) -> int | None:
 
 def stop_container(job: Job) -> None:
     """Ask it to end, and end it after the grace."""
-    job.runtime.stop(job.container.uuid, _timeout(job))
+    job.seen = job.runtime.stop(job.container.uuid, _timeout(job))
 
 
 def stop_first(job: Job) -> None:
@@ -42,7 +42,7 @@ def stop_present(job: Job) -> None:
 def kill_container(job: Job) -> None:
     """Send the signal. Where it may have been sent before, a container that has ended is as good."""
     try:
-        job.runtime.kill(job.container.uuid, job.work.action.arguments.get("signal") or "KILL")
+        job.seen = job.runtime.kill(job.container.uuid, job.work.action.arguments.get("signal") or "KILL")
     except errors.NotRunning:
         if not job.again:
             raise
@@ -50,12 +50,12 @@ def kill_container(job: Job) -> None:
 
 def pause_container(job: Job) -> None:
     """Freeze it."""
-    job.runtime.pause(job.container.uuid)
+    job.seen = job.runtime.pause(job.container.uuid)
 
 
 def unpause_container(job: Job) -> None:
     """Thaw it."""
-    job.runtime.unpause(job.container.uuid)
+    job.seen = job.runtime.unpause(job.container.uuid)
 
 
 def swap(job: Job) -> None:
