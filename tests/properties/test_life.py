@@ -128,12 +128,12 @@ class Cloud(RuleBasedStateMachine):
             self._miss_news()
 
     @precondition(lambda self: self.uuids)
-    @rule(which=which)
-    def sandbox_dies(self, which):
+    @rule(which=which, lost=seldom)
+    def sandbox_dies(self, which, lost):
         container = self.world.container(self.uuids[which % len(self.uuids)])
         for thing in list(self.engine.things.values()):
             if container and thing.spec.uuid == container.sandbox_uuid and thing.state is EngineState.RUNNING:
-                self.engine.die(thing.spec.uuid, 1)
+                self.engine.lose(thing.spec.uuid) if lost else self.engine.die(thing.spec.uuid, 1)
 
     @precondition(lambda self: self.uuids)
     @rule(which=which, verb=st.sampled_from(["pause", "unpause", "start", "stop"]))
