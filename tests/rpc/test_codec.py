@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
 import pytest
 
 from zun import errors
 from zun.domain.container import Container
 from zun.interfaces.rpc import Agent, Conductor, cast
 from zun.interfaces.runtime import ExecResult
-from zun.rpc.codec import Codec
+from zun.rpc.codec import Codec, Envelope, Fault
 from zun.rpc.local import LocalAgents, link
 
 
@@ -104,3 +105,18 @@ def test_bytes_cross():
 def test_a_host_that_is_not_here_does_not_answer():
     with pytest.raises(errors.RpcUnavailable):
         LocalAgents({}).on("elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (Fault(code="container.of-tomorrow", details={"reason": "because"}), "of-tomorrow (because)"),
+        (Fault(code="container.of-tomorrow", details={"who": "me"}), "of-tomorrow (who: me)"),
+        (Fault(code="container.over-quota", details={"resource": "gold"}), "over-quota (resource: gold)"),
+    ],
+)
+def test_an_error_of_another_release_is_still_an_error(fault, told):
+    shop = Codec(Shop).client(lambda name, body, awaited: msgspec.json.encode(Envelope(fault=fault)))
+    with pytest.raises(errors.ZunError) as raised:
+        shop.price("gold", None)
+    assert told in str(raised.value)

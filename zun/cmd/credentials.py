@@ -265,10 +265,12 @@ def _write(path: Path, text: str) -> None:
         with os.fdopen(handle, "w") as file:
             file.write(text)
             file.flush()
+            if os.geteuid() == 0:
+                # By number, and no link followed: the folder may be in other hands than ours.
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+                for folder in made:
+                    os.chown(folder, owner.st_uid, owner.st_gid, follow_symlinks=False)
             os.fsync(file.fileno())
-        if os.geteuid() == 0:
-            for owned in (Path(name), *made):
-                os.chown(owned, owner.st_uid, owner.st_gid)
         Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -92,7 +92,12 @@ class Codec(Generic[P]):
         return call
 
     def _error(self, fault: Fault) -> errors.ZunError:
-        return self._errors.get(fault.code, errors.ZunError)(**fault.details)
+        """The other side may be of another release: what it names, or leaves out, need not be known here."""
+        try:
+            return self._errors[fault.code](**fault.details)
+        except KeyError:
+            told = fault.details.get("reason") or ", ".join(f"{key}: {value}" for key, value in sorted(fault.details.items()))
+            return errors.ZunError(reason=f"{fault.code} ({told})")
 
 
 def _describe(name: str, function: Callable[..., Any]) -> _Method:

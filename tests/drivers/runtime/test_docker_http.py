@@ -269,6 +269,15 @@ def test_news_end_with_what_is_no_news(engine: PlayedEngine) -> None:
     runtime.close()
 
 
+def test_what_docker_tells_twice_is_news_once(engine: PlayedEngine) -> None:
+    runtime = DockerRuntime(engine.path, "cloud")
+    told = [event("start"), event("die"), event("start"), event("die"), event("destroy")]
+    engine.route = lambda handler: handler.say(200, b"\n".join(told))
+    news = runtime.events()
+    assert [next(news).what for _ in range(3)] == ["start", "die", "destroy"]
+    runtime.close()
+
+
 def test_a_reader_who_gives_up_before_the_first_item_leaves_no_connection(engine: PlayedEngine) -> None:
     runtime = DockerRuntime(engine.path, "cloud")
     engine.route = lambda handler: handler.say(200, b"")

@@ -15,6 +15,7 @@ from zun import errors
 from zun.domain import image
 from zun.domain.lifecycle import EngineState
 from zun.drivers.runtime import docker_flow, docker_host, docker_read, docker_spec, labels, usage
+from zun.drivers.runtime import docker_objects as objects
 from zun.drivers.runtime.cgroup import SandboxGroups
 from zun.drivers.runtime.docker_exec import execute
 from zun.drivers.runtime.docker_http import DockerHttp, Engine, Stream
@@ -116,7 +117,7 @@ class DockerRuntime:
         name, body = docker_spec.sandbox_name(spec.uuid), docker_spec.sandbox(spec, self._objects.deployment, parent)
 
         def create() -> str:
-            return self._objects.create(name, body, lambda: self._objects.sandbox(spec.uuid))[0]
+            return self._objects.create(name, body, self._objects.sandbox(spec.uuid), lambda: self._objects.sandbox(spec.uuid))[0]
 
         try:
             engine_id = create()
@@ -158,7 +159,8 @@ class DockerRuntime:
 
         Raises NoSuchObject without a sandbox, NotRunning when that does not run.
         """
-        pause_line = self._objects.sandbox(spec.sandbox_uuid)
+        lines = self._objects.listed(sandbox=spec.sandbox_uuid)
+        pause_line = objects.sandbox(lines)
         sandbox = self._objects.inspected(pause_line["Id"]) if pause_line else None
         if sandbox is None:
             raise missing(spec.sandbox_uuid)
@@ -168,18 +170,21 @@ class DockerRuntime:
         parent = sandbox["HostConfig"].get("CgroupParent") or None
         body = docker_spec.container(spec, self._objects.deployment, sandbox["Id"], parent, self._memory_swap, disk_quota)
         name = docker_spec.container_name(spec.uuid, spec.revision)
+        known = objects.of_revision(objects.revisions(lines, spec.uuid), spec.revision)
+
+        def existing() -> Json | None:
+            return objects.of_revision(self._objects.revisions(spec.uuid), spec.revision)
+
         for _ in range(_TRIES):
             try:
-                engine_id, new = self._objects.create(
-                    name, body, lambda: dict(reversed(self._objects.revisions(spec.uuid))).get(spec.revision)
-                )
+                engine_id, new = self._objects.create(name, body, known, existing)
             except NoSuchImage as error:
                 raise errors.EngineError(reason=str(error)) from error
             if new:
                 return ContainerState(
                     uuid=spec.uuid, sandbox_uuid=spec.sandbox_uuid, revision=spec.revision, engine_id=engine_id, state=E.CREATED
                 )
-            inspected = self._objects.inspected(engine_id)
+            inspected, known = self._objects.inspected(engine_id), None
             if inspected is None:
                 continue
             state = docker_read.container(spec.uuid, inspected)

@@ -96,9 +96,13 @@ def _namespace(pid: int) -> str:
 
 
 def _descendants(pid: int) -> list[int]:
+    """Not by recursion: how deep they nest is up to the container."""
     found: list[int] = []
-    with contextlib.suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            for child in map(int, thread.joinpath("children").read_text().split()):
-                found += [child, *_descendants(child)]
+    pending = [pid]
+    while pending:
+        with contextlib.suppress(OSError):
+            for thread in Path(f"/proc/{pending.pop()}/task").iterdir():
+                children = [int(child) for child in thread.joinpath("children").read_text().split()]
+                found += children
+                pending += children
     return found

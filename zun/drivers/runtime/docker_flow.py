@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import Generic, Self, TypeVar
 
@@ -13,6 +14,8 @@ from zun.drivers.runtime.docker_http import Stream
 from zun.interfaces.runtime import EngineEvent
 
 T = TypeVar("T")
+
+_REMEMBERED = 100
 
 
 class Flow(Generic[T]):
@@ -63,9 +66,14 @@ def news(stream: Stream, closed: Callable[[], bool]) -> Flow[EngineEvent]:
     """The events that are ours. Ends after the client was ``closed``; raises EngineUnavailable when the engine goes away."""
 
     def events() -> Generator[EngineEvent, None, None]:
+        # What happens just as somebody begins to listen, Docker tells twice: as past, and as present.
+        told: deque[object] = deque(maxlen=_REMEMBERED)
         try:
             for line in stream.lines():
-                if event := docker_read.event(_decoded(line)):
+                news = _decoded(line)
+                mark = (news.get("timeNano"), news.get("Action"), news.get("Actor", {}).get("ID"))
+                if mark not in told and (event := docker_read.event(news)):
+                    told.append(mark)
                     yield event
         except errors.EngineUnavailable:
             if not closed():

@@ -44,12 +44,11 @@ class Objects:
 
     def sandbox(self, uuid: str) -> Json | None:
         """The line of a sandbox's own container."""
-        return next((line for line in self.listed(sandbox=uuid) if labels.CONTAINER not in line["Labels"]), None)
+        return sandbox(self.listed(sandbox=uuid))
 
     def revisions(self, uuid: str) -> list[tuple[int, Json]]:
         """The lines of a container's revisions, the newest first; an object that was to be followed by another comes after that."""
-        found = [(mark.revision, line) for line in self.listed(container=uuid) if (mark := labels.read(line["Labels"]))]
-        return sorted(found, key=lambda pair: (pair[0], not left(pair[1])), reverse=True)
+        return revisions(self.listed(container=uuid), uuid)
 
     def newest(self, uuid: str) -> str:
         """The engine's id of a container's newest revision. Raises NoSuchObject."""
@@ -66,16 +65,16 @@ class Objects:
         found: Json = yes(answer).data
         return found
 
-    def create(self, name: str, body: Json, existing: Callable[[], Json | None]) -> tuple[str, bool]:
+    def create(self, name: str, body: Json, known: Json | None, existing: Callable[[], Json | None]) -> tuple[str, bool]:
         """Make a container, or find the one that an earlier call has made. Returns its id and whether it is new.
 
-        It is looked for first, because its name may have been changed; the name then keeps two makers from making it twice.
+        ``known`` is what a look just before has shown of it, by its labels: its name may have been changed. The name then keeps two
+        makers from making it twice; ``existing`` looks again after that.
         Raises EngineError, also when the name belongs to something that is not ours; NoSuchImage when the image is not there.
         """
         until = time.monotonic() + _PATIENCE
-        found = existing()
-        if found is not None and found["State"] not in _GOING:
-            return str(found["Id"]), False
+        if known is not None and known["State"] not in _GOING:
+            return str(known["Id"]), False
         while True:
             answer = self._http.call("POST", "/containers/create", query={"name": name}, body=body)
             if answer.status == 404:
@@ -113,6 +112,22 @@ class Objects:
         filters = msgspec.json.encode(self.filter(container=marks[labels.CONTAINER])).decode()
         for image in yes(self._http.call("GET", "/images/json", query={"filters": filters})).data or ():
             self._http.call("DELETE", f"/images/{image['Id']}")
+
+
+def sandbox(lines: list[Json]) -> Json | None:
+    """Of the lines of one sandbox, its own container's."""
+    return next((line for line in lines if labels.CONTAINER not in line["Labels"]), None)
+
+
+def revisions(lines: list[Json], uuid: str) -> list[tuple[int, Json]]:
+    """Of some lines those of a container, as :meth:`Objects.revisions` shows them."""
+    found = [(mark.revision, line) for line in lines if (mark := labels.read(line["Labels"])) and mark.container == uuid]
+    return sorted(found, key=lambda pair: (pair[0], not left(pair[1])), reverse=True)
+
+
+def of_revision(found: list[tuple[int, Json]], revision: int) -> Json | None:
+    """The line of one revision."""
+    return next((line for number, line in found if number == revision), None)
 
 
 class NoSuchImage(Exception):

@@ -36,7 +36,7 @@ def rejoin(http: DockerHttp, objects: Objects, uuid: str, old: Json, pause_id: s
     if not named(old["Name"], name + LEFT):
         yes(http.call("POST", f"/containers/{old['Id']}/rename", query={"name": name + LEFT}))
     body = _body(old, image, pause_id)
-    objects.create(name, body, lambda: next((line for _, line in objects.revisions(uuid) if named(line["Names"][0], name)), None))
+    objects.create(name, body, None, lambda: next((line for _, line in objects.revisions(uuid) if named(line["Names"][0], name)), None))
     objects.remove({"Id": old["Id"], "Labels": {}}, volumes=False)
 
 
