@@ -13,6 +13,7 @@ from zun.domain.lifecycle import EngineState
 from zun.drivers.runtime import docker_read, labels
 from zun.drivers.runtime.docker_host import disk_quota
 from zun.drivers.runtime.docker_spec import limits
+from zun.interfaces.runtime import EngineImage
 
 E = EngineState
 
@@ -95,6 +96,30 @@ def test_a_disk_can_be_limited_only_where_the_kernel_can(driver: str, filesystem
 @pytest.mark.parametrize(("memory_swap", "together"), [(-1, -1), (0, 128 << 20), (256, 256 << 20), (1, 64 << 20)])
 def test_swap_is_never_less_than_memory(memory_swap: int, together: int) -> None:
     assert limits(None, 64, memory_swap) == {"Memory": 64 << 20, "MemorySwap": together}
+
+
+def test_an_image_and_a_sandbox_of_docker_29_are_read_without_what_it_left_out() -> None:
+    """Of API 1.52: no addresses at the top level, no fields of an image's configuration that are not set, no ``VirtualSize``."""
+    assert docker_read.image({"Id": "sha256:1", "Config": {}, "Architecture": "amd64"}) == EngineImage(id="sha256:1", architecture="amd64")
+    network = {"IPAddress": "172.17.0.2", "GlobalIPv6Address": "", "EndpointID": "e", "NetworkID": "n", "DNSNames": None}
+    shown = docker_read.sandbox(
+        "s",
+        {
+            "Id": "i",
+            "Config": {"Hostname": "h"},
+            "State": {"Running": True, "Pid": 7},
+            "NetworkSettings": {"Ports": {}, "Networks": {"bridge": network}},
+        },
+    )
+    assert [address["addr"] for address in shown.addresses["bridge"]] == ["172.17.0.2"]
+    assert shown.netns == "/proc/7/ns/net"
+
+
+def test_news_of_docker_29_are_read_without_the_old_names() -> None:
+    marks = labels.write("cloud", labels.Mark("s", "c", 0))
+    told = docker_read.event({"Type": "container", "Action": "die", "Actor": {"ID": "i", "Attributes": marks}, "timeNano": 1_500_000_000})
+    assert told is not None
+    assert (told.sandbox_uuid, told.container_uuid, told.what, told.at) == ("s", "c", "die", datetime(1970, 1, 1, 0, 0, 1, 500_000))
 
 
 def test_labels_are_read_as_written_and_a_foreign_scheme_is_not_ours() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -44,8 +45,8 @@ def pull(
                 raise errors.ImagePullFailed(image=str(reference), reason=stream.answer().message)
             for line in stream.lines():
                 told = _decoded(line)
-                if told.get("error"):
-                    raise errors.ImagePullFailed(image=str(reference), reason=str(told["error"]))
+                if reason := _failure(told):
+                    raise errors.ImagePullFailed(image=str(reference), reason=reason)
                 progress(" ".join(str(told[key]) for key in ("id", "status", "progress") if told.get(key)))
     except TimeoutError:
         raise errors.ImagePullFailed(image=str(reference), reason=f"not done within {limit:g} seconds") from None
@@ -97,7 +98,13 @@ class _Wanted:
         self._thread.join()
 
 
-def _decoded(line: bytes) -> dict[str, object]:
+def _failure(told: dict[str, Any]) -> str | None:
+    """The registry's sentence. The field ``error`` is deprecated since API 1.48, and will be left out some day."""
+    detail = told.get("errorDetail")
+    return str((detail or {}).get("message") or told.get("error") or "it did not say why") if detail or told.get("error") else None
+
+
+def _decoded(line: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(line, type=dict)
     except msgspec.DecodeError as error:
