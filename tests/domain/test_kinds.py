@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zun.domain import kinds
+from zun.domain import kinds, structures
 from zun.domain.model import Bounds
 
 ANY = Bounds()
@@ -14,7 +14,7 @@ ANY = Bounds()
 
 def mounts(*destinations: str) -> list[dict[str, Any]]:
     given = [{"type": "bind", "source": "aGk=", "destination": destination} for destination in destinations]
-    loaded: list[dict[str, Any]] = kinds.MOUNTS.load(given, ANY)
+    loaded: list[dict[str, Any]] = structures.MOUNTS.load(given, ANY)
     return loaded
 
 
@@ -62,7 +62,7 @@ def test_nothing_is_put_over_another_thing() -> None:
 
 def test_labels_have_a_bound_together() -> None:
     half = "x" * (kinds.MAX_TEXT // 2)
-    assert kinds.LABELS.load({"a": half}, ANY) == {"a": half}
+    assert structures.LABELS.load({"a": half}, ANY) == {"a": half}
     with pytest.raises(ValueError, match="together"):
-        kinds.LABELS.load({"a": half, "b": half}, ANY)
-    assert kinds.ENVIRONMENT.load({"a": half, "b": half}, ANY)
+        structures.LABELS.load({"a": half, "b": half}, ANY)
+    assert structures.ENVIRONMENT.load({"a": half, "b": half}, ANY)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from zun.domain import kinds, lifecycle
+from zun.domain import kinds, lifecycle, structures
 from zun.domain.lifecycle import Desired, Status, Task
 from zun.domain.model import Entity, Field, Version
 
@@ -38,10 +38,10 @@ class Container(Entity, frozen=True, kw_only=True):
     entrypoint: Annotated[
         list[str], Field(doc="replaces the image's ENTRYPOINT", create=kinds.WORDS, since=Version(1, 40), shown=True)
     ] = []
-    environment: Annotated[dict[str, str], Field(create=kinds.ENVIRONMENT, shown=True)] = {}
-    labels: Annotated[dict[str, str], Field(create=kinds.LABELS, shown=True)] = {}
+    environment: Annotated[dict[str, str], Field(create=structures.ENVIRONMENT, shown=True)] = {}
+    labels: Annotated[dict[str, str], Field(create=structures.LABELS, shown=True)] = {}
     workdir: Annotated[str | None, Field(create=kinds.WORKDIR, shown=True, length=255)] = None
-    restart_policy: Annotated[dict[str, str], Field(create=kinds.RESTART_POLICY, shown=True)] = {}
+    restart_policy: Annotated[dict[str, str], Field(create=structures.RESTART_POLICY, shown=True)] = {}
     interactive: Annotated[bool, Field(doc="standard input stays open", create=kinds.BOOLEAN, shown=True)] = False
     tty: Annotated[bool, Field(doc="has a terminal", create=kinds.BOOLEAN, shown=True)] = False
     auto_remove: Annotated[bool, Field(create=kinds.BOOLEAN_STRICT, since=Version(1, 3), below="gate", shown=True, filter=True)] = False
@@ -49,8 +49,8 @@ class Container(Entity, frozen=True, kw_only=True):
     privileged: Annotated[
         bool, Field(create=kinds.BOOLEAN, since=Version(1, 21), below="gate", shown=True, admin=True, guard="privileged")
     ] = False
-    healthcheck: Annotated[dict[str, Any], Field(create=kinds.HEALTHCHECK, since=Version(1, 22), below="gate-filled", shown=True)] = {}
-    mounts: Annotated[list[dict[str, Any]], Field(create=kinds.MOUNTS, since=Version(1, 11), below="gate-filled")] = []
+    healthcheck: Annotated[dict[str, Any], Field(create=structures.HEALTHCHECK, since=Version(1, 22), below="gate-filled", shown=True)] = {}
+    mounts: Annotated[list[dict[str, Any]], Field(create=structures.MOUNTS, since=Version(1, 11), below="gate-filled")] = []
     ports: Annotated[list[int], Field(doc="ports that the image exposes", shown=True)] = []
 
     hostname: Annotated[str | None, Field(create=kinds.HOSTNAME, since=Version(1, 9), below="gate", shown=True, of="sandbox")] = None
@@ -63,10 +63,10 @@ class Container(Entity, frozen=True, kw_only=True):
         str | None,
         Field(create=kinds.RUNTIME, since=Version(1, 5), below="gate", shown=True, admin=True, guard="runtime", of="sandbox"),
     ] = None
-    hints: Annotated[dict[str, Any], Field(create=kinds.HINTS, of="sandbox")] = {}
-    nets: Annotated[list[dict[str, Any]], Field(create=kinds.NETS, of="sandbox")] = []
-    security_groups: Annotated[list[str], Field(create=kinds.SECURITY_GROUPS, shown=True, of="sandbox")] = []
-    exposed_ports: Annotated[dict[str, Any], Field(create=kinds.EXPOSED_PORTS, since=Version(1, 24), below="gate", of="sandbox")] = {}
+    hints: Annotated[dict[str, Any], Field(create=structures.HINTS, of="sandbox")] = {}
+    nets: Annotated[list[dict[str, Any]], Field(create=structures.NETS, of="sandbox")] = []
+    security_groups: Annotated[list[str], Field(create=structures.SECURITY_GROUPS, shown=True, of="sandbox")] = []
+    exposed_ports: Annotated[dict[str, Any], Field(create=structures.EXPOSED_PORTS, since=Version(1, 24), below="gate", of="sandbox")] = {}
     addresses: Annotated[dict[str, list[dict[str, Any]]], Field(shown=True, of="sandbox")] = {}
 
     status: Annotated[Status, Field(shown=True, filter=True, length=20)] = Status.CREATING

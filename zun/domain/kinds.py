@@ -8,8 +8,6 @@ import shlex
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from zun.domain.model import Bounds, Json, Kind
 
 TRUE = frozenset({"true", "t", "1", "on", "y", "yes"})
@@ -23,7 +21,8 @@ NAME_PATTERN = "^[a-zA-Z0-9][a-zA-Z0-9_.-]+$"
 HOST_PATTERN = "^[a-zA-Z0-9-._]*$"
 
 
-def _fixed(name: str, schema: Json, load: Any = None) -> Kind:
+def fixed(name: str, schema: Json, load: Any = None) -> Kind:
+    """A kind whose schema depends on no operator's bounds; without ``load`` the value is taken as it is."""
     return Kind(name, lambda bounds: schema, load or (lambda value, bounds: value))
 
 
@@ -38,7 +37,7 @@ def text(name: str, low: int = 0, high: int = MAX_TEXT, pattern: str | None = No
     """A string of ``low`` to ``high`` characters that matches ``pattern``; NUL never passes, no engine or database can hold it."""
     schema: Json = {"type": "string", "minLength": low, "maxLength": high}
     schema["pattern"] = pattern or "^[^\\u0000]*$"
-    return _fixed(name, schema)
+    return fixed(name, schema)
 
 
 def optional_text(name: str, low: int = 0, high: int = MAX_TEXT, pattern: str | None = None) -> Kind:
@@ -48,7 +47,7 @@ def optional_text(name: str, low: int = 0, high: int = MAX_TEXT, pattern: str | 
 
 def choice(name: str, *values: str) -> Kind:
     """One of a few words."""
-    return _fixed(name, {"type": "string", "enum": list(values)})
+    return fixed(name, {"type": "string", "enum": list(values)})
 
 
 def whole(name: str, low: int = 0, high: int = 2**31 - 1) -> Kind:
@@ -60,7 +59,7 @@ def whole(name: str, low: int = 0, high: int = 2**31 - 1) -> Kind:
             {"type": "null"},
         ]
     }
-    return _fixed(name, schema, lambda value, bounds: _whole(value, low, high))
+    return fixed(name, schema, lambda value, bounds: _whole(value, low, high))
 
 
 def _whole(value: Any, low: int, high: int) -> int | None:
@@ -99,7 +98,7 @@ def _bounded_number(name: str, low: str, high: str, integer: bool) -> Kind:
 
 def _truth(words: tuple[str, ...]) -> Kind:
     schema: Json = {"anyOf": [{"type": "boolean"}, {"type": "string", "enum": list(words)}]}
-    return _fixed("boolean", schema, lambda value, bounds: value if isinstance(value, bool) else value.lower() in TRUE)
+    return fixed("boolean", schema, lambda value, bounds: value if isinstance(value, bool) else value.lower() in TRUE)
 
 
 #: B1, B2, B3 and B4 of the contract, section 4
@@ -128,7 +127,7 @@ BOOLEAN_QUERY = _truth(
         "no",
     )
 )
-BOOLEAN_STRICT = _fixed("boolean", {"type": ["boolean", "null"]}, lambda value, bounds: bool(value))
+BOOLEAN_STRICT = fixed("boolean", {"type": ["boolean", "null"]}, lambda value, bounds: bool(value))
 
 
 def _lenient_truth(value: Any, bounds: Bounds) -> bool:
@@ -140,7 +139,7 @@ def _lenient_truth(value: Any, bounds: Bounds) -> bool:
     raise ValueError("must be a boolean word such as 'true' or 'false'")
 
 
-BOOLEAN_LIST = _fixed("boolean", {"type": ["boolean", "string"], "maxLength": 5}, _lenient_truth)
+BOOLEAN_LIST = fixed("boolean", {"type": ["boolean", "string"], "maxLength": 5}, _lenient_truth)
 
 NAME = optional_text("name", 2, 255, NAME_PATTERN)
 IMAGE = text("image reference", 2, 255, "[a-zA-Z0-9][a-zA-Z0-9_.-]")
@@ -156,7 +155,7 @@ CPU = _bounded_number("cpu", "min_cpu", "max_cpu", integer=False)
 MEMORY = _bounded_number("memory", "min_memory", "max_memory", integer=True)
 DISK = _bounded_number("disk", "min_disk", "max_disk", integer=True)
 #: of a quota; -1 is none
-LIMIT = _fixed(
+LIMIT = fixed(
     "limit",
     {
         "anyOf": [
@@ -178,7 +177,7 @@ IMAGE_DRIVER = Kind(
     lambda bounds: {"anyOf": [{"type": "string", "enum": [*bounds.image_drivers, "None"]}, {"type": "null"}]},
     _image_driver,
 )
-PULL_POLICY = _fixed(
+PULL_POLICY = fixed(
     "pull policy",
     {"type": ["string", "null"], "enum": ["never", "always", "ifnotpresent", "Never", "Always", "IfNotPresent", None]},
     lambda value, bounds: value and value.lower(),
@@ -187,10 +186,10 @@ PULL_POLICY = _fixed(
 
 # --- lists and objects ---------------------------------------------------------------------------
 
-_SCALAR: Json = {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_TEXT}
+SCALAR: Json = {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_TEXT}
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
     """A scalar as the text that a shell or an environment would show."""
     if value is None:
         return ""
@@ -198,13 +197,13 @@ def _word(value: Any) -> str:
 
 
 def _words(value: Any, bounds: Bounds) -> list[str]:
-    words = [_word(item) for item in value or ()]
+    words = [word(item) for item in value or ()]
     if any("\0" in word for word in words):
         raise ValueError("must not contain NUL")
     return words
 
 
-WORDS = _fixed("list of words", {"type": ["array", "null"], "maxItems": MAX_ENTRIES, "items": _SCALAR}, _words)
+WORDS = fixed("list of words", {"type": ["array", "null"], "maxItems": MAX_ENTRIES, "items": SCALAR}, _words)
 
 
 def _split(value: Any, bounds: Bounds) -> list[str]:
@@ -217,206 +216,8 @@ def _split(value: Any, bounds: Bounds) -> list[str]:
         raise ValueError(f"cannot be split into words: {error}") from None
 
 
-COMMAND_LINE = _fixed("command line", {"type": ["string", "null"], "maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"}, _split)
+COMMAND_LINE = fixed("command line", {"type": ["string", "null"], "maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"}, _split)
 
-
-def _mapping(name: str, value_schema: Json) -> Kind:
-    schema: Json = {
-        "type": ["object", "null"],
-        "maxProperties": MAX_ENTRIES,
-        "propertyNames": {"minLength": 1, "maxLength": 255, "pattern": "^[^\\u0000]*$"},
-        "additionalProperties": value_schema,
-    }
-
-    def load(value: Any, bounds: Bounds) -> dict[str, str]:
-        found = {key: _word(item) for key, item in (value or {}).items()}
-        if any("\0" in item for item in found.values()):
-            raise ValueError("must not contain NUL")
-        return found
-
-    return _fixed(name, schema, load)
-
-
-def _environment(value: Any, bounds: Bounds) -> dict[str, str]:
-    found: dict[str, str] = _PAIRS.load(value, bounds)
-    if any("=" in key for key in found):
-        raise ValueError("a variable's name must not contain '='")
-    return found
-
-
-def _labels(value: Any, bounds: Bounds) -> dict[str, str]:
-    """Engines repeat the labels in every list and all news of a container: one must not make them long for all."""
-    found: dict[str, str] = _PAIRS.load(value, bounds)
-    if sum(len(key) + len(item) for key, item in found.items()) > MAX_TEXT:
-        raise ValueError(f"must not have more than {MAX_TEXT} characters together")
-    return found
-
-
-_PAIRS = _mapping("labels", _SCALAR)
-LABELS = Kind("labels", _PAIRS.schema, _labels)
-ENVIRONMENT = Kind("environment", _mapping("environment", {"type": "string", "maxLength": MAX_TEXT}).schema, _environment)
-
-
-def _hints(value: Any, bounds: Bounds) -> dict[str, Any]:
-    if len(msgspec.json.encode(value)) > MAX_TEXT:
-        raise ValueError(f"must not be longer than {MAX_TEXT} bytes altogether")
-    return value or {}
-
-
-HINTS = _fixed("hints", {"type": ["object", "null"], "maxProperties": MAX_ENTRIES}, _hints)
-
-
-def _restart_policy(value: Any, bounds: Bounds) -> dict[str, str]:
-    if value is None:
-        return {}
-    count = str(int(value.get("MaximumRetryCount") or 0))
-    if value["Name"] in ("always", "unless-stopped") and count != "0":
-        raise ValueError(f"MaximumRetryCount cannot be given with '{value['Name']}'")
-    return {"Name": value["Name"], "MaximumRetryCount": "0" if value["Name"] == "no" else count}
-
-
-RESTART_POLICY = _fixed(
-    "restart policy",
-    {
-        "type": ["object", "null"],
-        "properties": {
-            "Name": {"type": "string", "enum": ["no", "always", "on-failure", "unless-stopped"]},
-            "MaximumRetryCount": {
-                "anyOf": [
-                    {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
-                    {"type": "string", "pattern": "^[0-9]+$", "maxLength": 9},
-                    {"type": "null"},
-                ]
-            },
-        },
-        "required": ["Name"],
-        "additionalProperties": False,
-    },
-    _restart_policy,
-)
-
-
-def _seconds(low: int, high: int = 86_400) -> Json:
-    return {"type": ["integer", "null"], "minimum": low, "maximum": high}
-
-
-def _healthcheck(value: Any, bounds: Bounds) -> dict[str, Any]:
-    if not value:
-        return {}
-    return {("test" if key == "cmd" else key): item for key, item in value.items() if item is not None}
-
-
-HEALTHCHECK = _fixed(
-    "health check",
-    {
-        "type": ["object", "null"],
-        "properties": {
-            "cmd": {"type": ["string", "null"], "minLength": 1, "maxLength": 255, "pattern": "^[^\\u0000]*$"},
-            "interval": _seconds(1),
-            "retries": {"type": ["integer", "null"], "minimum": 0, "maximum": 1000},
-            "timeout": _seconds(1),
-        },
-        "additionalProperties": False,
-    },
-    _healthcheck,
-)
-
-_ID_OR_NAME: Json = {"type": "string", "minLength": 1, "maxLength": 255}
-
-SECURITY_GROUPS = _fixed(
-    "security groups",
-    {"type": ["array", "null"], "maxItems": MAX_ENTRIES, "items": _ID_OR_NAME},
-    lambda value, bounds: list(dict.fromkeys(value or ())),
-)
-NETS = _fixed(
-    "networks",
-    {
-        "type": ["array", "null"],
-        "maxItems": 64,
-        "items": {
-            "type": "object",
-            "properties": {
-                "network": _ID_OR_NAME,
-                "port": _ID_OR_NAME,
-                "v4-fixed-ip": {"type": "string", "format": "ipv4", "maxLength": 15},
-                "v6-fixed-ip": {"type": "string", "format": "ipv6", "maxLength": 45},
-            },
-            "additionalProperties": False,
-            "oneOf": [{"required": ["network"]}, {"required": ["port"]}],
-        },
-    },
-    lambda value, bounds: value or [],
-)
-
-
-def _mounts(value: Any, bounds: Bounds) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for mount in value or ():
-        given = {key: item for key, item in mount.items() if item not in (None, "")}
-        if mount.get("type") == "bind" and mount.get("source") == "":
-            given["source"] = ""  # an empty file
-        if ("source" in given) == ("size" in given):
-            raise ValueError("each mount needs either 'source' or 'size'")
-        given["destination"] = _destination(given["destination"])
-        if any(other["destination"] == given["destination"] for other in found):
-            raise ValueError("two mounts cannot have the same 'destination'")
-        found.append({"type": "volume", **given})
-    return found
-
-
-def _destination(path: str) -> str:
-    """The plain form of a path in a container where something can be put."""
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    if not path.startswith("/") or ".." in parts:
-        raise ValueError("'destination' must be an absolute path without '..'")
-    if not parts or parts[0] in ("proc", "sys"):
-        raise ValueError("'destination' must be below '/', and neither in '/proc' nor in '/sys'")
-    return "/" + "/".join(parts)
-
-
-MOUNTS = _fixed(
-    "mounts",
-    {
-        "type": ["array", "null"],
-        "maxItems": 64,
-        "items": {
-            "type": "object",
-            "properties": {
-                "type": {"type": "string", "enum": ["volume", "bind"]},
-                "source": {"type": ["string", "null"]},
-                "size": {
-                    "anyOf": [
-                        {"type": "integer", "minimum": 1, "maximum": 2**20},
-                        {"type": "string", "pattern": "^[0-9]*$", "maxLength": 7},
-                        {"type": "null"},
-                    ]
-                },
-                "destination": {"type": "string", "minLength": 1, "maxLength": 1024, "pattern": "^[^\\u0000]*$"},
-            },
-            "required": ["destination"],
-            "additionalProperties": False,
-        },
-    },
-    _mounts,
-)
-
-_PORT = re.compile("^[0-9]{1,5}(/(tcp|udp))?$")
-
-
-def _exposed_ports(value: Any, bounds: Bounds) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for port in value or {}:
-        if not _PORT.match(port) or not 1 <= int(port.split("/")[0]) <= 65_535:
-            raise ValueError("each key must be '<port>', '<port>/tcp' or '<port>/udp'")
-        found[port if "/" in port else f"{port}/tcp"] = {}
-    return found
-
-
-EXPOSED_PORTS = _fixed(
-    "ports",
-    {"type": ["object", "null"], "maxProperties": MAX_ENTRIES, "additionalProperties": {"type": ["object", "null"], "maxProperties": 0}},
-    _exposed_ports,
-)
 
 _SIGNALS = (
     "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF"
@@ -436,7 +237,7 @@ def _signal(value: Any, bounds: Bounds) -> str:
     return word
 
 
-SIGNAL = _fixed("signal", {"type": ["string", "integer", "null"], "maxLength": 16}, _signal)
+SIGNAL = fixed("signal", {"type": ["string", "integer", "null"], "maxLength": 16}, _signal)
 
 
 def _tail(value: Any, bounds: Bounds) -> int | None:
@@ -444,7 +245,7 @@ def _tail(value: Any, bounds: Bounds) -> int | None:
     return int(value) if str(value).isdecimal() and len(str(value)) <= 9 else None
 
 
-TAIL = _fixed("number of lines", {"type": ["string", "integer", "null"], "maxLength": 32}, _tail)
+TAIL = fixed("number of lines", {"type": ["string", "integer", "null"], "maxLength": 32}, _tail)
 
 
 def _since(value: Any, bounds: Bounds) -> datetime:
@@ -457,15 +258,15 @@ def _since(value: Any, bounds: Bounds) -> datetime:
         raise ValueError("must be seconds since 1970 or a time such as '2024-05-01 12:30:00,000'") from None
 
 
-SINCE = _fixed("time", {"type": "string", "maxLength": 32}, _since)
+SINCE = fixed("time", {"type": "string", "maxLength": 32}, _since)
 TIMEOUT = whole("seconds")
 #: clients send the word None for what they were not given
-PS_ARGS = _fixed(
+PS_ARGS = fixed(
     "arguments of ps", optional_text("", 0, 255).schema(Bounds()), lambda value, bounds: None if value in ("", "None") else value
 )
 SHELL_COMMAND = Kind("command line", text("command line", 1).schema, _split)
 EXACT_TEXT = text("text", 0, 255)
-EXACT_NUMBER = _fixed("whole number", {"type": "string", "pattern": "^[0-9]+$", "maxLength": 18}, lambda value, bounds: int(value))
-PAGE_LIMIT = _fixed("number of items", {"type": "string", "pattern": "^0*[1-9][0-9]*$", "maxLength": 18}, lambda value, bounds: int(value))
+EXACT_NUMBER = fixed("whole number", {"type": "string", "pattern": "^[0-9]+$", "maxLength": 18}, lambda value, bounds: int(value))
+PAGE_LIMIT = fixed("number of items", {"type": "string", "pattern": "^0*[1-9][0-9]*$", "maxLength": 18}, lambda value, bounds: int(value))
 SORT_DIRECTION = choice("direction", "asc", "desc")
-ANYTHING = _fixed("anything", {})
+ANYTHING = fixed("anything", {})

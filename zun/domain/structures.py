@@ -1,0 +1,210 @@
+"""The forms that lists and objects take in requests (REST contract, section 5). Single values have theirs in ``domain/kinds.py``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from zun.domain.kinds import MAX_ENTRIES, MAX_TEXT, SCALAR, fixed, word
+from zun.domain.model import Bounds, Json, Kind
+
+
+def _mapping(name: str, value_schema: Json) -> Kind:
+    schema: Json = {
+        "type": ["object", "null"],
+        "maxProperties": MAX_ENTRIES,
+        "propertyNames": {"minLength": 1, "maxLength": 255, "pattern": "^[^\\u0000]*$"},
+        "additionalProperties": value_schema,
+    }
+
+    def load(value: Any, bounds: Bounds) -> dict[str, str]:
+        found = {key: word(item) for key, item in (value or {}).items()}
+        if any("\0" in item for item in found.values()):
+            raise ValueError("must not contain NUL")
+        return found
+
+    return fixed(name, schema, load)
+
+
+def _environment(value: Any, bounds: Bounds) -> dict[str, str]:
+    found: dict[str, str] = _PAIRS.load(value, bounds)
+    if any("=" in key for key in found):
+        raise ValueError("a variable's name must not contain '='")
+    return found
+
+
+def _labels(value: Any, bounds: Bounds) -> dict[str, str]:
+    """Engines repeat the labels in every list and all news of a container: one must not make them long for all."""
+    found: dict[str, str] = _PAIRS.load(value, bounds)
+    if sum(len(key) + len(item) for key, item in found.items()) > MAX_TEXT:
+        raise ValueError(f"must not have more than {MAX_TEXT} characters together")
+    return found
+
+
+_PAIRS = _mapping("labels", SCALAR)
+LABELS = Kind("labels", _PAIRS.schema, _labels)
+ENVIRONMENT = Kind("environment", _mapping("environment", {"type": "string", "maxLength": MAX_TEXT}).schema, _environment)
+
+
+def _hints(value: Any, bounds: Bounds) -> dict[str, Any]:
+    if len(msgspec.json.encode(value)) > MAX_TEXT:
+        raise ValueError(f"must not be longer than {MAX_TEXT} bytes altogether")
+    return value or {}
+
+
+HINTS = fixed("hints", {"type": ["object", "null"], "maxProperties": MAX_ENTRIES}, _hints)
+
+
+def _restart_policy(value: Any, bounds: Bounds) -> dict[str, str]:
+    if value is None:
+        return {}
+    count = str(int(value.get("MaximumRetryCount") or 0))
+    if value["Name"] in ("always", "unless-stopped") and count != "0":
+        raise ValueError(f"MaximumRetryCount cannot be given with '{value['Name']}'")
+    return {"Name": value["Name"], "MaximumRetryCount": "0" if value["Name"] == "no" else count}
+
+
+RESTART_POLICY = fixed(
+    "restart policy",
+    {
+        "type": ["object", "null"],
+        "properties": {
+            "Name": {"type": "string", "enum": ["no", "always", "on-failure", "unless-stopped"]},
+            "MaximumRetryCount": {
+                "anyOf": [
+                    {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+                    {"type": "string", "pattern": "^[0-9]+$", "maxLength": 9},
+                    {"type": "null"},
+                ]
+            },
+        },
+        "required": ["Name"],
+        "additionalProperties": False,
+    },
+    _restart_policy,
+)
+
+
+def _seconds(low: int, high: int = 86_400) -> Json:
+    return {"type": ["integer", "null"], "minimum": low, "maximum": high}
+
+
+def _healthcheck(value: Any, bounds: Bounds) -> dict[str, Any]:
+    if not value:
+        return {}
+    return {("test" if key == "cmd" else key): item for key, item in value.items() if item is not None}
+
+
+HEALTHCHECK = fixed(
+    "health check",
+    {
+        "type": ["object", "null"],
+        "properties": {
+            "cmd": {"type": ["string", "null"], "minLength": 1, "maxLength": 255, "pattern": "^[^\\u0000]*$"},
+            "interval": _seconds(1),
+            "retries": {"type": ["integer", "null"], "minimum": 0, "maximum": 1000},
+            "timeout": _seconds(1),
+        },
+        "additionalProperties": False,
+    },
+    _healthcheck,
+)
+
+_ID_OR_NAME: Json = {"type": "string", "minLength": 1, "maxLength": 255}
+
+SECURITY_GROUPS = fixed(
+    "security groups",
+    {"type": ["array", "null"], "maxItems": MAX_ENTRIES, "items": _ID_OR_NAME},
+    lambda value, bounds: list(dict.fromkeys(value or ())),
+)
+NETS = fixed(
+    "networks",
+    {
+        "type": ["array", "null"],
+        "maxItems": 64,
+        "items": {
+            "type": "object",
+            "properties": {
+                "network": _ID_OR_NAME,
+                "port": _ID_OR_NAME,
+                "v4-fixed-ip": {"type": "string", "format": "ipv4", "maxLength": 15},
+                "v6-fixed-ip": {"type": "string", "format": "ipv6", "maxLength": 45},
+            },
+            "additionalProperties": False,
+            "oneOf": [{"required": ["network"]}, {"required": ["port"]}],
+        },
+    },
+    lambda value, bounds: value or [],
+)
+
+
+def _mounts(value: Any, bounds: Bounds) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for mount in value or ():
+        given = {key: item for key, item in mount.items() if item not in (None, "")}
+        if mount.get("type") == "bind" and mount.get("source") == "":
+            given["source"] = ""  # an empty file
+        if ("source" in given) == ("size" in given):
+            raise ValueError("each mount needs either 'source' or 'size'")
+        given["destination"] = _destination(given["destination"])
+        if any(other["destination"] == given["destination"] for other in found):
+            raise ValueError("two mounts cannot have the same 'destination'")
+        found.append({"type": "volume", **given})
+    return found
+
+
+def _destination(path: str) -> str:
+    """The plain form of a path in a container where something can be put."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if not path.startswith("/") or ".." in parts:
+        raise ValueError("'destination' must be an absolute path without '..'")
+    if not parts or parts[0] in ("proc", "sys"):
+        raise ValueError("'destination' must be below '/', and neither in '/proc' nor in '/sys'")
+    return "/" + "/".join(parts)
+
+
+MOUNTS = fixed(
+    "mounts",
+    {
+        "type": ["array", "null"],
+        "maxItems": 64,
+        "items": {
+            "type": "object",
+            "properties": {
+                "type": {"type": "string", "enum": ["volume", "bind"]},
+                "source": {"type": ["string", "null"]},
+                "size": {
+                    "anyOf": [
+                        {"type": "integer", "minimum": 1, "maximum": 2**20},
+                        {"type": "string", "pattern": "^[0-9]*$", "maxLength": 7},
+                        {"type": "null"},
+                    ]
+                },
+                "destination": {"type": "string", "minLength": 1, "maxLength": 1024, "pattern": "^[^\\u0000]*$"},
+            },
+            "required": ["destination"],
+            "additionalProperties": False,
+        },
+    },
+    _mounts,
+)
+
+_PORT = re.compile("^[0-9]{1,5}(/(tcp|udp))?$")
+
+
+def _exposed_ports(value: Any, bounds: Bounds) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for port in value or {}:
+        if not _PORT.match(port) or not 1 <= int(port.split("/")[0]) <= 65_535:
+            raise ValueError("each key must be '<port>', '<port>/tcp' or '<port>/udp'")
+        found[port if "/" in port else f"{port}/tcp"] = {}
+    return found
+
+
+EXPOSED_PORTS = fixed(
+    "ports",
+    {"type": ["object", "null"], "maxProperties": MAX_ENTRIES, "additionalProperties": {"type": ["object", "null"], "maxProperties": 0}},
+    _exposed_ports,
+)
