@@ -66,6 +66,21 @@ def test_verbs_are_done_in_the_order_in_which_they_were_accepted(world):
     check(world)
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_verb_that_ends_before_a_rebuild_does_not_hide_it(world, fails):
+    container = world.create()
+    if fails:
+        world.engines["one"].fail("kill", errors.EngineError(reason="no"))
+    world.do("kill", container, settle=False)
+    world.do("rebuild", container, settle=False)
+    shown = set()
+    world.fault = lambda point: shown.add(world.container(container.uuid).status) if point.startswith("swap") else None
+    world.settle()
+    assert shown == {Status.REBUILDING}
+    assert world.container(container.uuid).status is Status.CREATED, "it was to stay ended"
+    check(world)
+
+
 @pytest.mark.parametrize(
     ("signal", "desired"),
     [(None, Desired.STOPPED), ("KILL", Desired.STOPPED), ("TERM", Desired.STOPPED), ("HUP", Desired.RUNNING), ("USR1", Desired.RUNNING)],

@@ -168,6 +168,15 @@ def test_a_create_that_a_deletion_overtook_leaves_the_deletion_alone():
     assert advance(deleting, Done("create", seen(EngineState.RUNNING))).status is Status.DELETING
 
 
+@pytest.mark.parametrize("engine", [EngineState.RUNNING, EngineState.EXITED, EngineState.MISSING])
+@pytest.mark.parametrize("event", [Done, lambda verb, observed: Failed(verb, "refused", observed)], ids=["done", "failed"])
+def test_a_verb_that_ends_while_a_rebuild_waits_leaves_the_rebuild_alone(event, engine):
+    rebuilding = life(Status.REBUILDING, task_state=Task.KILLING, incarnation=1)
+    ended = advance(rebuilding, event("kill", seen(engine, incarnation=2)))
+    assert (ended.status, ended.task_state, ended.status_reason) == (Status.REBUILDING, None, None)
+    assert ended.incarnation == (1 if engine is EngineState.MISSING else 2)
+
+
 def test_a_reboot_of_which_nothing_is_known_does_not_stay_restarting():
     assert advance(life(Status.RESTARTING), Failed("reboot", "silence")).status is Status.UNKNOWN
 

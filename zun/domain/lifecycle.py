@@ -92,6 +92,7 @@ S, T, D, E = Status, Task, Desired, EngineState
 
 SETTLED = frozenset({S.CREATED, S.RUNNING, S.STOPPED, S.PAUSED})
 _BOOTABLE = frozenset({S.CREATED, S.RUNNING, S.STOPPED, S.ERROR})
+_ENDED = frozenset({S.CREATED, S.STOPPED, S.ERROR, S.DEAD, S.DELETED})
 _ANY = frozenset(S)
 _RUNNING = frozenset({S.RUNNING})
 
@@ -121,15 +122,8 @@ VERBS: Mapping[str, Verb] = {
     verb.name: verb
     for verb in (
         Verb("create", frozenset(), S.CREATING, T.CREATING, None, S.ERROR),
-        Verb("delete", frozenset({S.CREATED, S.STOPPED, S.ERROR, S.DEAD, S.DELETED}), S.DELETING, T.DELETING, D.DELETED, S.ERROR),
-        Verb(
-            "delete_stop",
-            frozenset({S.CREATED, S.RUNNING, S.STOPPED, S.ERROR, S.DEAD, S.DELETED}),
-            S.DELETING,
-            T.DELETING,
-            D.DELETED,
-            S.ERROR,
-        ),
+        Verb("delete", _ENDED, S.DELETING, T.DELETING, D.DELETED, S.ERROR),
+        Verb("delete_stop", _ENDED | {S.RUNNING}, S.DELETING, T.DELETING, D.DELETED, S.ERROR),
         Verb("delete_force", _ANY - {S.PAUSED}, S.DELETING, T.DELETING, D.DELETED, S.ERROR),
         Verb("start", frozenset({S.CREATED, S.STOPPED, S.ERROR}), None, T.STARTING, D.RUNNING, S.ERROR),
         Verb("stop", _RUNNING, None, T.STOPPING, D.STOPPED),
@@ -312,6 +306,8 @@ def advance(life: Life, event: Event) -> Life:
             return _with(life, task_state=VERBS[verb].task)
         case Done(verb, observed):
             ended = _with(life, task_state=None)
+            if _overtaken(life, VERBS[verb]):
+                return _with(ended, **_news(life, observed))
             if observed is not None:
                 return _seen(ended, observed, of=VERBS[verb])
             return _unseen(ended, VERBS[verb], "The container engine did not say how it ended.")
@@ -341,12 +337,11 @@ def _accepted(life: Life, verb: Verb, desired: Desired) -> Life:
 
 def _failed(life: Life, verb: Verb, reason: str, observed: Observation | None) -> Life:
     ended = _with(life, task_state=None)
-    if life.status is S.DELETING and verb.desired is not D.DELETED:
-        return ended
+    if _overtaken(life, verb):
+        return _with(ended, **_news(life, observed))
     kept = verb.keeps and observed is not None and observed.state is not E.MISSING and observed.engine_id == life.engine_id
     if verb.failed is not None and not kept:
-        facts = _facts(ended, observed) if observed and observed.incarnation >= life.incarnation else {}
-        return _with(ended, **facts, status=verb.failed, status_reason=reason)
+        return _with(ended, **_news(life, observed), status=verb.failed, status_reason=reason)
     # The status stays what it was, or becomes what the engine shows: a stop that failed leaves a running container running, and a
     # reboot that failed may have left it stopped.
     if observed is not None:
@@ -355,6 +350,16 @@ def _failed(life: Life, verb: Verb, reason: str, observed: Observation | None) -
             seen = _with(seen, desired=D.RUNNING)
         return _with(seen, status_reason=reason) if kept else seen
     return _unseen(ended, verb, reason)
+
+
+def _overtaken(life: Life, verb: Verb) -> bool:
+    """Whether another verb was accepted since, and its work, which comes next, will show where the container stands."""
+    return life.status in UNDER_WAY and life.status is not verb.at_once
+
+
+def _news(life: Life, observed: Observation | None) -> dict[str, Any]:
+    """The facts of an observation, if it is one and not of an earlier incarnation."""
+    return _facts(life, observed) if observed is not None and observed.incarnation >= life.incarnation else {}
 
 
 def _unseen(life: Life, verb: Verb, reason: str) -> Life:
