@@ -87,6 +87,17 @@ class TestDockerRuntime(suite.RuntimeConformance):
         assert raw(self.engine, "GET", "/volumes")["Volumes"] in (None, [])
         assert {image["Id"] for image in raw(self.engine, "GET", "/images/json")} == {image["Id"] for image in images}
 
+    def test_an_image_cannot_say_what_a_container_is_nor_what_goes_with_it(self, bench: suite.Bench) -> None:
+        forged = {labels.KEPT: "image,precious", labels.CONTAINER: "c", labels.SANDBOX: "s", labels.REVISION: "7", labels.SCHEME: "2"}
+        words = " ".join(f"{name}={value}" for name, value in forged.items())
+        forging = suite.Bench(bench.runtime, load_busybox(self.engine.socket, "zun-forging:latest", (f"LABEL {words}",)))
+        raw(self.engine, "POST", "/volumes/create", {"Name": "precious"})
+        uuid = forging.created(suite.WAITS)
+        assert bench.state(uuid).revision == 0
+        bench.runtime.remove(uuid)
+        assert bench.runtime.inspect(uuid) is None
+        raw(self.engine, "DELETE", "/volumes/precious")
+
     @pytest.mark.parametrize("crash", ["/rename", "/containers/create", "DELETE /containers"])
     def test_a_container_that_was_being_made_anew_when_its_agent_died_loses_nothing(self, bench: suite.Bench, crash: str) -> None:
         uuid = bench.running(suite.STUBBORN)

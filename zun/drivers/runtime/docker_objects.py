@@ -105,13 +105,14 @@ class Objects:
 
     def _remove_kept(self, marks: dict[str, str]) -> None:
         """What is still in use (by an object that follows) stays, and goes with that."""
-        if labels.KEPT not in marks:
+        image, _, volumes = marks.get(labels.KEPT, "").partition(",")
+        if not image:
             return
-        for volume in filter(None, marks[labels.KEPT].split(",")):
+        for volume in filter(None, volumes.split(",")):
             self._http.call("DELETE", f"/volumes/{urllib.parse.quote(volume, safe='')}")
         filters = msgspec.json.encode(self.filter(container=marks[labels.CONTAINER])).decode()
-        for image in yes(self._http.call("GET", "/images/json", query={"filters": filters})).data or ():
-            self._http.call("DELETE", f"/images/{image['Id']}")
+        for found in yes(self._http.call("GET", "/images/json", query={"filters": filters})).data or ():
+            self._http.call("DELETE", f"/images/{found['Id']}")
 
 
 def sandbox(lines: list[Json]) -> Json | None:

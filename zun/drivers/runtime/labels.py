@@ -15,8 +15,8 @@ SANDBOX = PREFIX + "sandbox"
 #: absent on the sandbox itself
 CONTAINER = PREFIX + "container"
 REVISION = PREFIX + "revision"
-#: on a container that was made anew out of an earlier object: the names of the volumes that it took over, parted by commas. With the
-#: container go these, and the images that it was kept in.
+#: what a container that was made anew out of an earlier object took over, parted by commas: the word "image", and the names of volumes.
+#: These go with it. Empty on all others, for an image may bring labels along, and must not decide what is removed.
 KEPT = PREFIX + "kept"
 #: the version of this scheme
 SCHEME = PREFIX + "labels"
@@ -44,9 +44,10 @@ def checked(deployment: str) -> str:
 
 
 def write(deployment: str, mark: Mark, users: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The labels for a new thing. A user's label under our prefix is left out: it could make one thing pass for another."""
+    """The labels for a new thing. A user's label under our prefix is left out: it could make one thing pass for another. All of ours are
+    written, empty too: those of an image would show through otherwise."""
     found = {key: value for key, value in (users or {}).items() if not key.startswith(PREFIX)}
-    found.update({DEPLOYMENT: deployment, SANDBOX: mark.sandbox, REVISION: str(mark.revision), SCHEME: SCHEME_VERSION})
+    found.update({DEPLOYMENT: deployment, SANDBOX: mark.sandbox, REVISION: str(mark.revision), SCHEME: SCHEME_VERSION, KEPT: ""})
     if mark.container is not None:
         found[CONTAINER] = mark.container
     return found
