@@ -110,6 +110,15 @@ def test_work_that_comes_back_again_and_again_comes_after_a_while(desk):
     assert len(desk.claim("one", "a", [], 9).work) == 1
 
 
+def test_a_clock_that_is_set_back_makes_no_wait_longer_than_the_longest(desk):
+    placed(desk)
+    (work,) = desk.claim("one", "a", [], 9).work
+    desk.finish("one", "a", Outcome(action_uuid=work.action.uuid, reason="no", leftovers=["ensure_sandbox"]))
+    assert desk.claim("one", "a", [], 9).work == []
+    desk.world.clock.step(-3600)
+    assert len(desk.claim("one", "a", [], 9).work) == 1
+
+
 def test_what_a_deletion_has_overtaken_is_named(desk):
     container = alive(desk)
     desk.world.do("stop", container, settle=False)

@@ -51,7 +51,7 @@ class Desk(Observe):
             if action.action == "delete" and _overtakes(action, head) and head.uuid in in_hand:
                 cancelled.append(head.uuid)
         now = self._clock()
-        ready = [head for head in heads.values() if head.uuid not in in_hand and (head.not_before is None or head.not_before <= now)]
+        ready = [head for head in heads.values() if head.uuid not in in_hand and _due(head, now)]
         work = [self._store.settle(partial(self._hand_out, head=head, epoch=epoch)) for head in ready[:limit]]
         return Claimed(work=[item for item in work if item is not None], cancelled=cancelled)
 
@@ -134,6 +134,13 @@ class Desk(Observe):
             return
         self._inventory.release(tx, sandbox)
         tx.save(replace(sandbox, host=None, addresses={}, engine_id=None))
+
+
+def _due(action: Action, now: datetime) -> bool:
+    """Whether the action may be handed out. A wait longer than any that is ever asked for began before the clock was set back."""
+    if action.not_before is None or action.not_before <= now:
+        return True
+    return action.not_before > now + timedelta(seconds=UNDO_AGAIN[1])
 
 
 def _overtakes(delete: Action, head: Action) -> bool:
