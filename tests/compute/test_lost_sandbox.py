@@ -5,6 +5,8 @@ import pytest
 from tests.invariants import check
 from zun import errors
 from zun.domain.lifecycle import Status
+from zun.drivers.runtime.fake import FakeRuntime
+from zun.interfaces.runtime import SandboxSpec
 
 ALWAYS = {"restart_policy": {"Name": "always"}}
 
@@ -48,6 +50,22 @@ def test_a_running_container_is_mended(world):
     world.settle()
     again = world.container(container.uuid)
     assert (again.status, again.incarnation, again.restart_count) == (Status.RUNNING, 2, 0)
+    assert_together(world, again)
+
+
+@pytest.mark.parametrize("how", ["lose", "die"])
+def test_an_agent_that_died_while_it_mended_is_followed_by_one_that_mends_the_rest(world, how):
+    container = world.create()
+    world.kill()
+    engine, sandbox = world.engines["one"], world.sandbox(container)
+    engine.lose(sandbox.uuid) if how == "lose" else engine.die(sandbox.uuid, 137)
+    FakeRuntime(engine).ensure_sandbox(SandboxSpec(uuid=sandbox.uuid))
+    world.begin()
+    world.settle()
+    again = world.container(container.uuid)
+    assert (again.status, again.incarnation) == (Status.RUNNING, 2)
+    things = {thing.spec.uuid: thing for thing in engine.things.values()}
+    assert things[container.uuid].network == things[sandbox.uuid].network
     assert_together(world, again)
 
 

@@ -19,7 +19,7 @@ from zun.domain import restart
 from zun.domain.lifecycle import Desired, EngineState, Observation
 from zun.interfaces.network import Network
 from zun.interfaces.rpc import Conductor, SandboxFacts
-from zun.interfaces.runtime import EngineEvent, Runtime, SandboxSpec, Seen
+from zun.interfaces.runtime import ContainerState, EngineEvent, Runtime, SandboxSpec, Seen
 
 LOG = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Watch:
             return
         try:
             state = self._runtime.inspect(container_uuid)
-            if state is not None and state.state in (EngineState.RUNNING, EngineState.PAUSED) and self._lost_its_sandbox(entry):
+            if state is not None and state.state in (EngineState.RUNNING, EngineState.PAUSED) and self._lost_its_sandbox(state):
                 self._rejoin(entry)
                 state = self._runtime.inspect(container_uuid)
         except errors.ZunError as error:
@@ -202,9 +202,12 @@ class Watch:
             LOG.warning("container %s could not be restarted: %s", container_uuid, error)
         self.look(container_uuid)
 
-    def _lost_its_sandbox(self, entry: Entry) -> bool:
-        state = self._runtime.sandbox(entry.container.sandbox_uuid)
-        return state is None or not state.running
+    def _lost_its_sandbox(self, state: ContainerState) -> bool:
+        """Whether its sandbox does not run, or runs anew: raised for another container, or by an agent that died before it came here."""
+        sandbox = self._runtime.sandbox(state.sandbox_uuid)
+        if sandbox is None or not sandbox.running:
+            return True
+        return None not in (state.network, sandbox.network) and state.network != sandbox.network
 
     def _rejoin(self, entry: Entry) -> None:
         """A container whose sandbox died runs without a network: raise the sandbox, and restart the container in it."""

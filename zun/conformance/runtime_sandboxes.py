@@ -97,6 +97,19 @@ class SandboxConformance(RuntimeFixtures):
         assert again.engine_id == first.engine_id
         bench.running(WAITS, sandbox_uuid=spec.uuid)
 
+    def test_a_container_shows_whether_it_lives_in_its_sandboxs_network(self, bench: Bench) -> None:
+        spec = SandboxSpec(uuid=new_uuid(), network="none")
+        first = bench.runtime.ensure_sandbox(spec)
+        if first.network is None:
+            pytest.skip("the engine's processes are out of sight")
+        uuid = bench.created(STUBBORN, sandbox_uuid=spec.uuid)
+        assert bench.state(uuid).network is None
+        bench.runtime.start(uuid)
+        assert bench.state(uuid).network == first.network
+        self.kill_sandbox(bench, first.engine_id, spec.uuid)
+        eventually(lambda: not (bench.runtime.sandbox(spec.uuid) or first).running)
+        assert bench.runtime.ensure_sandbox(spec).network not in (None, bench.state(uuid).network)
+
     @pytest.mark.parametrize("network", ["none", "engine"])
     def test_a_container_outlives_its_sandbox_and_starts_in_the_next_one(self, bench: Bench, second: Runtime, network: str) -> None:
         sandbox = bench.sandbox(network=network)

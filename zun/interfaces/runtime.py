@@ -87,6 +87,8 @@ class SandboxState(msgspec.Struct, frozen=True, kw_only=True):
     hostname: str | None = None
     addresses: dict[str, list[dict[str, Any]]] = {}
     netns: str | None = None
+    #: the kernel's name for its network namespace while it runs; None where that cannot be seen
+    network: str | None = None
 
 
 class Bind(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +137,8 @@ class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    #: as its sandbox's. Another name than that one's says that the sandbox has begun another life under the container.
+    network: str | None = None
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,24 +72,25 @@ class Objects:
         makers from making it twice; ``existing`` looks again after that.
         Raises EngineError, also when the name belongs to something that is not ours; NoSuchImage when the image is not there.
         """
-        until = time.monotonic() + _PATIENCE
-        if known is not None and known["State"] not in _GOING:
-            return str(known["Id"]), False
+        until, found = time.monotonic() + _PATIENCE, known
         while True:
-            answer = self._http.call("POST", "/containers/create", query={"name": name}, body=body)
-            if answer.status == 404:
-                raise NoSuchImage(answer.message)
-            if answer.status != 409:
-                return str(yes(answer).data["Id"]), True
-            found = existing()
-            if found is not None and found["State"] not in _GOING:
+            if found is None or found["State"] in _GOING:
+                if found is not None:
+                    self.remove(found)
+                answer = self._http.call("POST", "/containers/create", query={"name": name}, body=body)
+                if answer.status == 404:
+                    raise NoSuchImage(answer.message)
+                if answer.status != 409:
+                    return str(yes(answer).data["Id"]), True
+                refusal = answer.message
+            elif self.inspected(found["Id"]) is not None:
                 return str(found["Id"]), False
-            if time.monotonic() > until:
-                raise errors.EngineError(reason=answer.message)
-            if found is not None:
-                self.remove(found)
             else:
-                time.sleep(_PAUSE)  # somebody is just making it
+                refusal = f"{name} is shown, but not there"  # somebody is just making it, or it is just going
+            if time.monotonic() > until:
+                raise errors.EngineError(reason=refusal)
+            time.sleep(_PAUSE)
+            found = existing()
 
     def remove(self, line: Json, *, volumes: bool = True) -> None:
         """Remove a container, running or not, with its anonymous ``volumes`` and what was kept for it; wait until it is gone."""

@@ -1,9 +1,10 @@
-"""What Docker's answers mean. Pure functions from its JSON to ours."""
+"""What Docker's answers mean: functions from its JSON to ours. Of what runs, the kernel is asked for the network namespace."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from zun.domain.lifecycle import EngineState
@@ -63,6 +64,7 @@ def container(uuid: str, inspected: Json) -> ContainerState:
         error=shown.get("Error") or None,
         started_at=started,
         finished_at=finished if ended else None,
+        network=_network(shown),
     )
 
 
@@ -78,7 +80,15 @@ def sandbox(uuid: str, inspected: Json) -> SandboxState:
         hostname=inspected["Config"].get("Hostname") or None,
         addresses={name: addresses for name, addresses in found.items() if addresses},
         netns=f"/proc/{inspected['State']['Pid']}/ns/net" if running else None,
+        network=_network(inspected["State"]),
     )
+
+
+def _network(shown: Json) -> str | None:
+    try:
+        return str(Path(f"/proc/{shown.get('Pid') or 0}/ns/net").readlink())
+    except OSError:
+        return None  # it does not run, or has ended just now, or its processes are out of our sight
 
 
 def _addresses(network: Json) -> list[dict[str, Any]]:

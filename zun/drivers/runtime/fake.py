@@ -324,6 +324,7 @@ class FakeRuntime:
             hostname=hostname or thing.engine_id[-12:],
             addresses={"bridge": [address]} if inside else {},
             netns=f"/proc/{number}/ns/net" if running else None,
+            network=thing.network,
         )
 
 
@@ -336,6 +337,7 @@ def _state(thing: Thing) -> ContainerState:
         state=thing.state,
         error=thing.error,
         started_at=thing.started_at,
+        network=thing.network,
     )
     ended = thing.state is E.EXITED
     return msgspec.structs.replace(shown, exit_code=thing.exit_code, finished_at=thing.finished_at) if ended else shown

@@ -70,6 +70,8 @@ class Thing:
     cpu: float = 0.0
     memory: int = 0
     log: list[tuple[datetime, int, bytes]] = field(default_factory=list)
+    #: its network namespace: a sandbox has one of its own in every life
+    network: str | None = None
 
     @property
     def sandbox_uuid(self) -> str:
@@ -218,6 +220,7 @@ class FakeEngine:
             raise errors.EngineError(reason=thing.program.fails)
         thing.state, thing.started_at = E.RUNNING, self.clock()
         thing.exit_code = thing.error = thing.finished_at = None
+        thing.network = thing.sandbox.network if thing.sandbox else f"net:[{next(self._numbers)}]"
         thing.log += [(self.clock(), stream, content) for stream, content in thing.program.writes]
         self.tell(thing, "start")
         if thing.program.needs > (thing.memory_limit or thing.program.needs):
@@ -229,6 +232,7 @@ class FakeEngine:
     def end(self, thing: Thing, exit_code: int, error: str | None = None) -> None:
         """It ends."""
         thing.state, thing.exit_code, thing.error, thing.finished_at = E.EXITED, exit_code, error, self.clock()
+        thing.network = None
         self.tell(thing, "die")
 
     def drop(self, thing: Thing) -> None:
