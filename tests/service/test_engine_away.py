@@ -32,7 +32,7 @@ def test_a_question_is_answered_with_503_and_work_waits(aio):
     aio.engine.start()
 
     aio.wait(waiting, "Running")
-    aio.wait(forever, "Running")
+    eventually(lambda: aio.post(f"/containers/{forever}/execute", params={"command": "true"}).status_code == 200, "it runs again")
     assert aio.wait(once, "Stopped")["status_detail"].startswith("Exited")
     aio.assert_nothing_leaked()
 

@@ -42,6 +42,7 @@ def test_a_restart_policy_makes_up_for_a_death_that_nobody_saw(own_service):
     own_service.kill()
     engine_call(own_service, "POST", f"/containers/zun-{uuid}/kill")
     own_service.start()
+    eventually(lambda: engine_call(own_service, "GET", f"/containers/zun-{uuid}/json")["State"]["Running"], "the engine runs it again")
     own_service.wait(uuid, "Running")
 
 
