@@ -84,7 +84,7 @@ class Aio:
             if requests.get(f"{self.url}/healthcheck", timeout=5).status_code != 200:
                 return False
             return any(service["state"] == "up" for service in self.get("/services").json()["services"])
-        except requests.ConnectionError:
+        except (requests.ConnectionError, FileNotFoundError):
             return False
 
     def kill(self) -> None:
@@ -175,7 +175,10 @@ class Aio:
 
     def objects(self) -> list[dict[str, Any]]:
         """Everything in the engine that carries this deployment's mark."""
-        deployment = (self.state / "deployment").read_text().strip()
+        named = self.state / "deployment"
+        if not named.exists():
+            return []
+        deployment = named.read_text().strip()
         http = DockerHttp(self.engine.socket, timeout=30)
         try:
             answer = http.call("GET", "/containers/json", query={"all": "true"})
