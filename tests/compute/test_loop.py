@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.hands import Clock, Killed
 from tests.invariants import check
-from tests.world import Clock, Killed
 from zun import errors
 from zun.domain.action import ActionState
 from zun.domain.lifecycle import EngineState, Status

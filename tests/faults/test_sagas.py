@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.hands import Killed
 from tests.invariants import check
-from tests.world import Killed, World
+from tests.world import World
 from zun import errors
 from zun.compute.verbs import SAGAS
 from zun.domain.action import ActionState

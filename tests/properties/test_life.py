@@ -17,9 +17,10 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from tests.hands import Killed
 from tests.invariants import check
 from tests.moves import Recorder, legal
-from tests.world import DOWN_TIME, ME, Killed, World
+from tests.world import DOWN_TIME, ME, World
 from zun import errors
 from zun.domain.lifecycle import EngineState, Status
 from zun.drivers.runtime.fake import FakeRuntime
