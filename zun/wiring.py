@@ -72,8 +72,7 @@ class ControlPlane:
     sweeping: Pulse
 
     def start(self) -> None:
-        """Begin the work that no request does."""
-        self.placing.start()
+        """Begin the work that no request does, except for the placing: that begins when the hosts have been heard of."""
         self.sweeping.start()
 
     def stop(self) -> None:
@@ -103,7 +102,8 @@ class Embedded:
         agents: dict[str, Agent] = {}
         self.control = control_plane(conf, self.store, plugs, local.LocalAgents(agents), clock)
         conductor = local.link(Conductor, self.control.desk)  # type: ignore[type-abstract]
-        self.agent = agent(conf, conductor, plugs, clock, fault)
+        # A create that waits from before a long pause must not find its only host down because that has not said hello yet.
+        self.agent = agent(conf, conductor, plugs, clock, fault, greeted=self.control.placing.start)
         agents[conf.host] = local.link(Agent, ask(conf, self.runtime, self.agent.poke))  # type: ignore[type-abstract]
         self.app: Any = make_app(
             conf=conf,
@@ -235,7 +235,9 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
     )
 
 
-def agent(conf: cfg.ConfigOpts, conductor: Conductor, plugs: Plugs, clock: Clock, fault: saga.FaultPoint) -> AgentLoop:
+def agent(
+    conf: cfg.ConfigOpts, conductor: Conductor, plugs: Plugs, clock: Clock, fault: saga.FaultPoint, greeted: Callable[[], None]
+) -> AgentLoop:
     """The agent of this host."""
 
     def report() -> HostReport:
@@ -254,7 +256,7 @@ def agent(conf: cfg.ConfigOpts, conductor: Conductor, plugs: Plugs, clock: Clock
         engine_wait=conf.compute.engine_wait,
         parallel=conf.compute.max_parallel_work,
     )
-    return AgentLoop(conf.host, conductor, plugs, report=report, clock=clock, pace=pace, fault=fault)
+    return AgentLoop(conf.host, conductor, plugs, report=report, clock=clock, pace=pace, fault=fault, greeted=greeted)
 
 
 def ask(conf: cfg.ConfigOpts, runtime: Runtime, poke: Callable[[], None]) -> Ask:

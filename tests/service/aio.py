@@ -59,8 +59,9 @@ class Aio:
 
     # -- life ------------------------------------------------------------------------------------
 
-    def start(self, fault: str | None = None) -> None:
-        """Start it and wait until it is up. ``fault`` names the point of a saga at which it kills itself."""
+    def start(self, fault: str | None = None, *, engine_away: bool = False) -> None:
+        """Start it and wait until it is up; with ``engine_away`` only until it answers. ``fault`` names the point of a saga at which it
+        kills itself."""
         environment = os.environ | {"OS_CLIENT_CONFIG_FILE": str(self.clouds), "PYTHONPATH": str(Path(__file__).parents[2])}
         command = [
             sys.executable,
@@ -74,16 +75,16 @@ class Aio:
         ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
-        eventually(self._up, f"the service answers; its log: {self.log}")
+        eventually(lambda: self._up(engine_away), f"the service answers; its log: {self.log}")
 
-    def _up(self) -> bool:
+    def _up(self, engine_away: bool) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
             pytest.fail(f"the service ended by itself:\n{self.log.read_text()[-3000:]}")
         try:
             if requests.get(f"{self.url}/healthcheck", timeout=5).status_code != 200:
                 return False
-            return any(service["state"] == "up" for service in self.get("/services").json()["services"])
+            return engine_away or any(service["state"] == "up" for service in self.get("/services").json()["services"])
         except (requests.ConnectionError, FileNotFoundError):
             return False
 

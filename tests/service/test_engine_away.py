@@ -60,3 +60,20 @@ def test_an_engine_that_was_killed_loses_nothing(aio):
 
     eventually(answers, "it runs again, or still")
     aio.assert_nothing_leaked()
+
+
+def test_a_create_that_comes_before_the_host_does_waits_for_it(own_dockerd, tmp_path):
+    load_busybox(own_dockerd.socket)
+    aio = Aio(tmp_path, own_dockerd, "heartbeat_interval = 1\nservice_down_time = 3\n")
+    aio.start()
+    try:
+        aio.kill()
+        own_dockerd.stop()
+        aio.start(engine_away=True)
+        eventually(lambda: aio.get("/services").json()["services"][0]["state"] == "down", "the host has been silent for too long")
+        uuid = aio.create()
+        own_dockerd.start()
+        aio.wait(uuid, "Running")
+    finally:
+        own_dockerd.start()
+        aio.clean()

@@ -63,13 +63,18 @@ class AgentLoop:
         clock: Callable[[], datetime],
         pace: Pace,
         fault: saga.FaultPoint = saga.no_fault,
+        greeted: Callable[[], None] = lambda: None,
         lanes: Lanes | None = None,
         pulse: Callable[..., Pulse] = Pulse,
     ) -> None:
-        """``lanes`` and ``pulse`` are where its threads come from: a test that wants none passes its own."""
+        """``greeted`` is called once, when a conductor has heard that this life has begun.
+
+        ``lanes`` and ``pulse`` are where its threads come from: a test that wants none passes its own.
+        """
         self._host = host
         self._conductor = conductor
         self._plugs = plugs
+        self._when_greeted = greeted
         self._report = report
         self._clock = clock
         self._pace = pace
@@ -132,6 +137,7 @@ class AgentLoop:
         for charge in self._conductor.hello(self._host, self._epoch, self._report()):
             self._book.take(charge)
         self._greeted = True
+        self._when_greeted()
         self._ears.start()
         self._beats.start()
         self._scans.start()
