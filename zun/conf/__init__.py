@@ -28,6 +28,7 @@ def new() -> cfg.ConfigOpts:
     conf.register_opts(http_proxy_to_wsgi.OPTS, "oslo_middleware")
     conf.register_opts(healthcheck_opts.HEALTHCHECK_OPTS + healthcheck_opts.DISABLE_BY_FILE_OPTS, "healthcheck")
     conf.set_default("backends", ["disable_by_file"], group="healthcheck")
+    conf.set_default("disable_by_file_path", "$state_path/out-of-service", group="healthcheck")
     for name, options in policy_opts.list_opts():
         conf.register_opts(options, name)
     return conf
