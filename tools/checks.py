@@ -20,6 +20,8 @@ from tools.progress import Progress, Trouble, fail
 #: What the tests start by hand, from the distribution, and what they look at it with.
 PACKAGES = (
     "binutils",
+    "binutils-aarch64-linux-gnu",
+    "binutils-x86-64-linux-gnu",
     "busybox-static",
     "docker-registry",
     "docker.io",
