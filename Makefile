@@ -17,7 +17,7 @@ stop: ## end what quickstart has started
 test: ## every check and every test, as CI does (installs what it needs, as root)
 	./run-tests
 
-unit: $(VENV) ## the tests that need neither root nor servers, in seconds
+unit: $(VENV) ## the tests that need neither root nor servers, in less than a minute
 	$(BIN)/python -m pytest -q tests/domain tests/test_saga.py tests/api tests/compute tests/conductor tests/cmd tests/conf tests/rpc tests/tools
 
 lint: $(VENV) ## style, format, rooms, sizes

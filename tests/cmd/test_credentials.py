@@ -15,7 +15,7 @@ SOMEBODYS = """\
 clouds:
     work:   # the big one
         region_name: 'here'
-        auth: {auth_url: "https://work/v3", username: me}
+        auth: {auth_url: "https://cloud.example/v3", username: me}
 
     home:
         auth_type: none
