@@ -15,7 +15,7 @@ V1 = {
     "id": "v1",
     "links": [{"href": "http://cloud.example:9517/v1/", "rel": "self"}],
     "status": "CURRENT",
-    "max_version": "1.40",
+    "max_version": "1.41",
     "min_version": "1.1",
 }
 

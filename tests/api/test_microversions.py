@@ -19,7 +19,8 @@ HEADER = "OpenStack-API-Version"
         ("container 1.1", "container 1.1"),
         ("container 1.12", "container 1.12"),
         ("container 1.40", "container 1.40"),
-        ("container latest", "container 1.40"),
+        ("container 1.41", "container 1.41"),
+        ("container latest", "container 1.41"),
         ("  container   1.5 ", "container 1.5"),
     ],
 )
@@ -28,7 +29,7 @@ def test_the_version_that_is_served_is_echoed(edge: Edge, sent: str | None, serv
     assert answer.status_code == 200
     assert answer.headers["openstack-api-version"] == served
     assert answer.headers["openstack-api-minimum-version"] == "container 1.1"
-    assert answer.headers["openstack-api-maximum-version"] == "container 1.40"
+    assert answer.headers["openstack-api-maximum-version"] == "container 1.41"
     assert answer.headers["vary"] == HEADER
 
 
@@ -53,17 +54,17 @@ def test_what_is_no_version_is_406(sent: str) -> None:
         microversion.negotiate(f"container {sent}")
 
 
-@pytest.mark.parametrize("sent", ["1.0", "1.41", "2.1", "0.1"])
+@pytest.mark.parametrize("sent", ["1.0", "1.42", "2.1", "0.1"])
 def test_a_version_out_of_range_is_406_and_tells_the_range(edge: Edge, sent: str) -> None:
     found = error(edge("GET", "/v1/containers", at=sent))
     assert found["status"] == 406
     assert found["code"] == "zun.microversion-unsupported"
     assert found["title"] == "Requested microversion is unsupported"
-    assert (found["min_version"], found["max_version"]) == ("1.1", "1.40")
+    assert (found["min_version"], found["max_version"]) == ("1.1", "1.41")
     assert [link["rel"] for link in found["links"]] == ["help"]
 
 
-@pytest.mark.parametrize(("at", "status"), [(None, 406), ("1.3", 406), ("1.4", 200), ("1.40", 200)])
+@pytest.mark.parametrize(("at", "status"), [(None, 406), ("1.3", 406), ("1.4", 200), ("1.40", 200), ("1.41", 200)])
 def test_hosts_appeared_with_1_4(edge: Edge, at: str | None, status: int) -> None:
     answer = edge("GET", "/v1/hosts", role="admin", at=at)
     assert answer.status_code == status

@@ -24,7 +24,7 @@ def index(call: Call) -> Json:
     """``GET /containers/{id}/container_actions``: the newest first, no more than a list may hold."""
     with call.parts.store.read() as tx:
         rows = tx.find(Action, {"container_uuid": call.row.uuid}, Page(limit=call.parts.max_limit, descending=True))
-    view = SHAPE.view()
+    view = SHAPE.view(version=call.version)
     return {"containerActions": [view(row, None) for row in rows]}
 
 
@@ -36,7 +36,7 @@ def show(call: Call) -> Json:
     if not rows:
         raise errors.ActionNotFound(id=excerpt(asked))
     traceback = call.parts.policy.allows("container:action:events", call.context)
-    return {**SHAPE.view()(rows[0], None), "events": [_event(event, traceback) for event in rows[0].events]}
+    return {**SHAPE.view(version=call.version)(rows[0], None), "events": [_event(event, traceback) for event in rows[0].events]}
 
 
 def _event(event: StepEvent, traceback: bool) -> Json:

@@ -85,7 +85,7 @@ def index(call: Call) -> Json:
         if page.marker is not None and not tx.count(Container, {**own, "uuid": page.marker}):
             raise errors.MarkerNotFound(id=excerpt(page.marker))
         rows = tx.find(Container, {**own, **call.values}, page)
-    now, view = call.parts.clock(), SHAPE.view(hidden)
+    now, view = call.parts.clock(), SHAPE.view(hidden, call.version)
     following = paging.following(call, "containers", page, [row.uuid for row in rows])
     return {"containers": [view(row, now) for row in rows], "next": following}
 
@@ -181,5 +181,5 @@ def _hidden(call: Call) -> frozenset[str]:
 
 
 def _one(call: Call, row: Container) -> Json:
-    shown = SHAPE.view(_hidden(call))(row, call.parts.clock())
+    shown = SHAPE.view(_hidden(call), call.version)(row, call.parts.clock())
     return {**shown, "links": paths.links(call.host_url, "containers", row.uuid)}

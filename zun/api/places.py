@@ -61,7 +61,7 @@ def host(call: Call) -> Json:
 
 
 def _host(call: Call, row: Host, used: Resources) -> Json:
-    return {**HOST.view()(row, used), "links": paths.links(call.host_url, "hosts", row.uuid)}
+    return {**HOST.view(version=call.version)(row, used), "links": paths.links(call.host_url, "hosts", row.uuid)}
 
 
 def _used(tx: Transaction, **where: Any) -> dict[str, Resources]:
@@ -78,7 +78,7 @@ def services(call: Call) -> Json:
     """``GET /services``: all of them, in no parts."""
     with call.parts.store.read() as tx:
         rows = tx.find(Service)
-    now, view = call.parts.clock(), SERVICE.view()
+    now, view = call.parts.clock(), SERVICE.view(version=call.version)
     return {"services": [view(row, is_up(row, now, call.parts.service_down_time)) for row in rows]}
 
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from zun.api.derive import is_time
-from zun.domain.model import Entity, Json, fields
+from zun.domain.model import MAX_VERSION, Entity, Json, Version, fields
 
 #: makes the JSON form of a row, given what the call knows besides the row
 View = Callable[[Any, Any], Json]
@@ -43,21 +43,22 @@ class Shape:
         self._fields = {name: each for name, each in declared.items() if each.field.shown and name not in set(without)}
         self._computed = dict(computed or {})
         self._time = time
-        self._views: dict[frozenset[str], View] = {}
+        self._views: dict[tuple[frozenset[str], Version], View] = {}
         #: what is shown only to who passes the rule of the field
         self.admin = tuple(name for name, each in self._fields.items() if each.field.admin)
         #: what a list may be sorted by
         self.sortable = frozenset(name for name, each in self._fields.items() if _is_scalar(each.type)) | {"id"}
 
-    def view(self, hidden: frozenset[str] = frozenset()) -> View:
-        """The function that makes the JSON form without the hidden members."""
-        view = self._views.get(hidden)
+    def view(self, hidden: frozenset[str] = frozenset(), version: Version = MAX_VERSION) -> View:
+        """The function that makes the JSON form of a microversion without the hidden members."""
+        key = (hidden, version)
+        view = self._views.get(key)
         if view is None:
-            view = self._views.setdefault(hidden, self._compile(hidden))
+            view = self._views.setdefault(key, self._compile(hidden, version))
         return view
 
-    def _compile(self, hidden: frozenset[str]) -> View:
-        shown = {name: each for name, each in self._fields.items() if name not in hidden}
+    def _compile(self, hidden: frozenset[str], version: Version) -> View:
+        shown = {name: each for name, each in self._fields.items() if name not in hidden and each.field.shown_since <= version}
         names = tuple(shown)
         read = attrgetter(*names)
         forms: list[tuple[str, Callable[[Any], Any]]] = []

@@ -28,7 +28,8 @@ class Version(NamedTuple):
 
 
 MIN_VERSION = Version(1, 1)
-MAX_VERSION = Version(1, 40)
+#: 1.40 is the last one of the service whose API this is (REST contract); what came later is described in docs/api.md.
+MAX_VERSION = Version(1, 41)
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +80,8 @@ class Field:
     update: Kind | None = None
     #: appears in the resource's JSON; ``show`` turns the value into its JSON form
     shown: bool = False
+    #: appears from this microversion on
+    shown_since: Version = MIN_VERSION
     show: Callable[[Any], Any] | None = None
     #: appears only for who passes the rule "<resource>:get_one:<field>", and that rule's default is ADMIN
     admin: bool = False
