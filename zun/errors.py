@@ -94,6 +94,10 @@ class ServiceNotFound(NotFound):
     text = "There is no service {binary} on host {host}."
 
 
+class NetworkNotFound(NotFound):
+    text = "Network {id} could not be found: {why}"
+
+
 class ActionNotFound(NotFound):
     text = "Action with request id {id} could not be found."
 
@@ -118,6 +122,10 @@ class InvalidStateException(Conflict):
 
 class SeveralMatches(Conflict):
     text = "Several containers are called {name}: use the uuid."
+
+
+class NameUnchanged(Conflict):
+    text = "Container {id} is called {name} already."
 
 
 class NameInUse(Conflict):

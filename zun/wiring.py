@@ -25,6 +25,7 @@ from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
 from zun.conductor.accept import Accept, Defaults
 from zun.conductor.admin import Admin
+from zun.conductor.networks import Networks
 from zun.conductor.place import Place
 from zun.conductor.sweep import Sweep
 from zun.conductor.verbs import Verbs
@@ -111,6 +112,7 @@ class Embedded:
             accept=self.control.accept,
             verbs=self.control.verbs,
             admin=self.control.admin,
+            networks=Networks(plugs.network, self.control.verbs),
             clock=clock,
             authenticate=lambda app: BasicAuth(app, conf),
         )

@@ -18,6 +18,7 @@ from zun import errors
 from zun.api.app import make_app
 from zun.conductor.accept import Accept, Defaults
 from zun.conductor.admin import Admin
+from zun.conductor.networks import Networks
 from zun.conductor.verbs import Verbs
 from zun.domain.container import Container
 from zun.domain.host import COMPUTE, Host, Service
@@ -107,12 +108,22 @@ class Edge:
         self.conf([*options], project="zun", default_config_files=[])
         inventory = LocalInventory(lambda: NOW, 180)
         defaults = Defaults()
+        network = EngineNetwork()
+        verbs = Verbs(
+            store,
+            Agents(self.agent),  # type: ignore[arg-type]
+            inventory,
+            clock=lambda: NOW,
+            defaults=defaults,
+            service_down_time=180,
+            poke=lambda host: None,
+        )
         self.app = make_app(
             conf=self.conf,
             store=store,
             accept=Accept(
                 store,
-                network=EngineNetwork(),
+                network=network,
                 volumes=LocalVolumes(folder),
                 images={"docker": Images()},  # type: ignore[dict-item]
                 clock=lambda: NOW,
@@ -120,15 +131,8 @@ class Edge:
                 poke=lambda: None,
                 chance=random.Random(1),
             ),
-            verbs=Verbs(
-                store,
-                Agents(self.agent),  # type: ignore[arg-type]
-                inventory,
-                clock=lambda: NOW,
-                defaults=defaults,
-                service_down_time=180,
-                poke=lambda host: None,
-            ),
+            verbs=verbs,
+            networks=Networks(network, verbs),
             admin=Admin(
                 store,
                 inventory,

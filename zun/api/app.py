@@ -24,6 +24,7 @@ from zun.api.policy import Policy
 from zun.api.routes import ROUTES, Route, Who
 from zun.conductor.accept import Accept
 from zun.conductor.admin import Admin
+from zun.conductor.networks import Networks
 from zun.conductor.verbs import Verbs
 from zun.conf.limits import bounds
 from zun.domain.model import Version
@@ -41,6 +42,7 @@ def make_app(
     accept: Accept,
     verbs: Verbs,
     admin: Admin,
+    networks: Networks,
     clock: Callable[[], datetime],
     authenticate: Callable[[WSGI], WSGI],
 ) -> WSGI:
@@ -50,6 +52,7 @@ def make_app(
         accept=accept,
         verbs=verbs,
         admin=admin,
+        networks=networks,
         policy=Policy(conf),
         forms=Forms(bounds(conf)),
         clock=clock,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from zun.domain import kinds
+from zun.domain import kinds, structures
 from zun.domain.model import Field, Version
 
 
@@ -81,6 +81,40 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True):
     command: Annotated[list[str], Field(create=kinds.SHELL_COMMAND, required=True)]
     run: Annotated[bool, Field(create=kinds.BOOLEAN)] = True
     interactive: Annotated[bool, Field(create=kinds.BOOLEAN)] = False
+
+
+class Rename(msgspec.Struct, frozen=True, kw_only=True):
+    """The new name."""
+
+    name: Annotated[str, Field(create=kinds.NEW_NAME, required=True)]
+
+
+class Attach(msgspec.Struct, frozen=True, kw_only=True):
+    """The network or the port; neither leaves the choice to the service."""
+
+    network: Annotated[str | None, Field(create=structures.ID_OR_NAME)] = None
+    port: Annotated[str | None, Field(create=structures.ID_OR_NAME)] = None
+    fixed_ip: Annotated[str | None, Field(create=structures.ADDRESS)] = None
+
+
+class Detach(msgspec.Struct, frozen=True, kw_only=True):
+    """The network or the port."""
+
+    network: Annotated[str | None, Field(create=structures.ID_OR_NAME)] = None
+    port: Annotated[str | None, Field(create=structures.ID_OR_NAME)] = None
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """A security group, by id or name."""
+
+    name: Annotated[str, Field(create=structures.ID_OR_NAME, required=True)]
+
+
+class MakeNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """The network of Neutron that containers shall be able to use; ``name`` has no effect."""
+
+    neutron_net_id: Annotated[str, Field(create=kinds.NETWORK_ID, required=True)]
+    name: Annotated[str | None, Field(create=kinds.NETWORK_NAME)] = None
 
 
 class Top(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from zun.api.context import Context
 from zun.api.derive import Forms
 from zun.conductor.accept import Accept
 from zun.conductor.admin import Admin
+from zun.conductor.networks import Networks
 from zun.conductor.verbs import Verbs
 from zun.domain.action import Caller
 from zun.domain.model import Version
@@ -39,6 +40,7 @@ class Parts:
     accept: Accept
     verbs: Verbs
     admin: Admin
+    networks: Networks
     policy: Rules
     forms: Forms
     clock: Callable[[], datetime]

@@ -7,7 +7,7 @@ from typing import Any
 
 from zun import errors
 from zun.api import paging, paths
-from zun.api.arguments import Delete, Execute, List, Logs, Show, Top
+from zun.api.arguments import Delete, Execute, List, Logs, Rename, Show, Top
 from zun.api.call import Answer, Call
 from zun.api.reading import excerpt
 from zun.api.views import Shape
@@ -98,6 +98,12 @@ def show(call: Call) -> Json:
 def update(call: Call) -> Json:
     """``PATCH /containers/{id}``."""
     return _one(call, call.parts.verbs.update(call.caller, call.row, call.values))
+
+
+def rename(call: Call) -> Json:
+    """``POST /containers/{id}/rename``."""
+    options: Rename = call.options
+    return _one(call, call.parts.verbs.rename(call.row, options.name))
 
 
 def delete(call: Call) -> None:

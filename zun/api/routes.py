@@ -9,21 +9,26 @@ from typing import Any
 
 import msgspec
 
-from zun.api import container_actions, containers, discovery, places, quotas
+from zun.api import container_actions, containers, discovery, networks, places, quotas
 from zun.api.arguments import (
+    Attach,
     Create,
     Delete,
+    Detach,
     Disable,
     Ending,
     Execute,
     ForceDown,
+    Group,
     Kill,
     Limits,
     List,
     Logs,
+    MakeNetwork,
     Nothing,
     OneService,
     Paging,
+    Rename,
     Show,
     Top,
     Usages,
@@ -115,6 +120,13 @@ def _quota(method: str, path: str, handler: Callable[[Call], Any], rule: str, wh
     return Route(method=method, path=f"/v1/{path}", handler=handler, rule=rule, who=who, doc=doc, finds=finds, **more)
 
 
+def _network(method: str, name: str, path: str, handler: Callable[[Call], Any], doc: str, **more: Any) -> Route:
+    """A row of a call on networks."""
+    return Route(method=method, path=f"/v1/networks{path}", handler=handler, rule=f"network:{name}", who=Who.ADMIN, doc=doc, **more)
+
+
+#: the last one in which security groups of a container are changed here; since then on its ports, in Neutron
+_GROUPS = Version(1, 14)
 #: from microversion 1.4 on
 _HOSTS = Version(1, 4)
 _BOTH = Strict.QUERY | Strict.BODY
@@ -151,6 +163,23 @@ ROUTES: tuple[Route, ...] = (
     _container("GET", "actions", "/{id}/container_actions", container_actions.index, Who.READER, "List what was done to a container."),
     _container("GET", "actions", "/{id}/container_actions/{request_id}", container_actions.show, Who.READER,
                "Show how something went that was done to a container."),
+
+    _ask("POST", "rename", containers.rename, Who.MEMBER, "Give a container another name.",
+         options=Rename, strict=Strict.QUERY, until=Version(1, 13)),
+    _ask("GET", "network_list", networks.of_container, Who.READER, "List the networks that a container is in, with its addresses there.",
+         since=Version(1, 13)),
+    _ask("POST", "network_attach", networks.attach, Who.MEMBER, "Bring a container into another network.",
+         options=Attach, strict=_BOTH, since=Version(1, 8)),
+    _ask("POST", "network_detach", networks.detach, Who.MEMBER, "Take a container out of a network.",
+         status=202, options=Detach, strict=Strict.QUERY, since=Version(1, 6)),
+    _ask("POST", "add_security_group", networks.change_group, Who.MEMBER, "Put a container into a security group.",
+         status=202, options=Group, strict=Strict.BODY, until=_GROUPS),
+    _ask("POST", "remove_security_group", networks.change_group, Who.MEMBER, "Take a container out of a security group.",
+         status=202, options=Group, strict=Strict.BODY, until=_GROUPS),
+
+    _network("POST", "create", "", networks.create, "Let containers use a network of Neutron.", options=MakeNetwork, strict=_BOTH),
+    _network("DELETE", "delete", "/{id}", networks.delete, "Let containers use a network of Neutron no more.",
+             status=204, since=Version(1, 27)),
 
     _place("services", places.services, "zun-service:get_all", Who.ADMIN, "List the processes of the service."),
     _service("PUT", "enable", "/enable", places.enable, OneService, "Let a host have new work."),

@@ -115,6 +115,19 @@ class Verbs:
                 raise
         return changed
 
+    def rename(self, container: Container, name: str) -> Container:
+        """Give the container another name, whatever its status. Raises NameUnchanged, NameInUse."""
+
+        def write(tx: Transaction) -> Container:
+            found = self._current(tx, container)
+            if found.name == name:
+                raise errors.NameUnchanged(id=found.uuid, name=name)
+            renamed = replace(found, name=name)
+            check_name(tx, self._defaults.unique_name_scope, renamed)
+            return tx.save(renamed)
+
+        return self._store.settle(write)
+
     def _give_back(self, tx: Transaction, before: Container, changed: Container, limits: Iterable[str]) -> None:
         """Take back a change that the host did not make, but for what somebody else has changed or removed since."""
         current = tx.get(Container, changed.uuid)

@@ -142,10 +142,13 @@ def _lenient_truth(value: Any, bounds: Bounds) -> bool:
 BOOLEAN_LIST = fixed("boolean", {"type": ["boolean", "string"], "maxLength": 5}, _lenient_truth)
 
 NAME = optional_text("name", 2, 255, NAME_PATTERN)
+NEW_NAME = text("name", 2, 255, NAME_PATTERN)
 IMAGE = text("image reference", 2, 255, "[a-zA-Z0-9][a-zA-Z0-9_.-]")
 HOSTNAME = text("host name", 1, 63, HOST_PATTERN)
 HOST = text("host", 1, 255, HOST_PATTERN)
 ZONE = optional_text("availability zone", 1, 255)
+NETWORK_ID = text("network", 2, 255)
+NETWORK_NAME = optional_text("network name", 2, 255)
 RUNTIME = optional_text("runtime", 1, 32, "^[a-zA-Z0-9][a-zA-Z0-9_.-]*$")
 REGISTRY = text("registry", 2, 255, NAME_PATTERN)
 WORKDIR = optional_text("directory", 0, 255)

@@ -114,6 +114,12 @@ HEALTHCHECK = fixed(
 
 _ID_OR_NAME: Json = {"type": "string", "minLength": 1, "maxLength": 255}
 
+ID_OR_NAME = fixed("id or name", {**_ID_OR_NAME, "pattern": "^[^\\u0000]*$"})
+ADDRESS = fixed(
+    "address",
+    {"type": "string", "maxLength": 45, "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},
+)
+
 SECURITY_GROUPS = fixed(
     "security groups",
     {"type": ["array", "null"], "maxItems": MAX_ENTRIES, "items": _ID_OR_NAME},

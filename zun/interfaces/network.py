@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from zun.domain.sandbox import Sandbox
@@ -19,6 +20,11 @@ class Network(Protocol):
 
     def refuse(self, sandbox: Sandbox) -> None:
         """Raises NotOffered, naming the field, for a wish that this driver cannot honour. Called before anything is accepted."""
+
+    def refuse_change(self, verb: str, wish: Mapping[str, Any]) -> None:
+        """The same for a change of networks or security groups, before it is accepted. ``verb`` is ``network_attach``,
+        ``network_detach``, ``add_security_group`` or ``remove_security_group`` of a container, or ``create`` or ``delete`` of a network;
+        ``wish`` has its arguments by name. Raises NetworkNotFound for the deletion of a network that is not there."""
 
     def plug(self, sandbox: Sandbox, state: SandboxState) -> Addresses:
         """Give the running sandbox its addresses; may be repeated."""

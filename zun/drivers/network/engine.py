@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from zun import errors
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.network import Addresses
@@ -21,6 +24,13 @@ class EngineNetwork:
         for field in ("nets", "security_groups", "exposed_ports"):
             if getattr(sandbox, field):
                 raise errors.NotOffered(field=field, why=WHY)
+
+    def refuse_change(self, verb: str, wish: Mapping[str, Any]) -> None:
+        """All of it is refused: by the name of what was asked for, or by what could have been."""
+        if verb == "delete":
+            raise errors.NetworkNotFound(id=wish["id"], why=WHY)
+        asked = (name for name in ("neutron_net_id", "network", "port", "fixed_ip", "name") if wish.get(name) is not None)
+        raise errors.NotOffered(field=next(asked, "network"), why=WHY)
 
     def plug(self, sandbox: Sandbox, state: SandboxState) -> Addresses:
         """The engine did it when it started the sandbox."""

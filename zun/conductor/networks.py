@@ -1,0 +1,37 @@
+"""Networks and security groups of containers: who can change them is the network driver, who says whether it may is the conductor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zun import errors
+from zun.conductor.verbs import Verbs
+from zun.domain.action import Caller
+from zun.domain.container import Container
+from zun.interfaces.network import Network
+
+
+class Networks:
+    """Accepts changes of networks. What the driver of the deployment cannot do is refused before anything is written."""
+
+    def __init__(self, network: Network, verbs: Verbs) -> None:
+        self._network = network
+        self._verbs = verbs
+
+    def change(self, caller: Caller, container: Container, verb: str, wish: dict[str, Any]) -> None:
+        """Accept a change of the container's networks or security groups. Raises NotOffered, and what :meth:`Verbs.accept` raises."""
+        self._network.refuse_change(verb, wish)
+        self._verbs.accept(caller, container, verb, wish)
+
+    def create(self, wish: Mapping[str, Any]) -> None:
+        """Let containers use a network of Neutron. Raises NotOffered."""
+        self._unable("create", wish)
+
+    def delete(self, network_id: str) -> None:
+        """Let them do so no more. Raises NetworkNotFound."""
+        self._unable("delete", {"id": network_id})
+
+    def _unable(self, verb: str, wish: Mapping[str, Any]) -> None:
+        self._network.refuse_change(verb, wish)
+        raise errors.NotOffered(field="networks", why=f"the network driver {self._network.name!r} has no networks of its own to make.")
