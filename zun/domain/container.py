@@ -51,8 +51,14 @@ class Container(Entity, frozen=True, kw_only=True):
     ] = False
     healthcheck: Annotated[dict[str, Any], Field(create=structures.HEALTHCHECK, since=Version(1, 22), below="gate-filled", shown=True)] = {}
     mounts: Annotated[list[dict[str, Any]], Field(create=structures.MOUNTS, since=Version(1, 11), below="gate-filled")] = []
-    ports: Annotated[list[int], Field(doc="ports that the image exposes", shown=True)] = []
+    ports: Annotated[list[int], Field(doc="ports that the image exposes, and those that its capsule's template names", shown=True)] = []
+    init: Annotated[bool, Field(doc="it runs to its end before the capsule's regular containers begin")] = False
+    position: Annotated[int, Field(doc="its place in the order in which its capsule's containers begin")] = 0
+    grace: Annotated[int | None, Field(doc="seconds that it is given to end when it is stopped; the engine's choice unless given")] = None
+    volume_mounts: Annotated[list[dict[str, Any]], Field(doc="its sandbox's volumes in it: volume, destination, read_only")] = []
+    probes: Annotated[dict[str, Any], Field(doc="how its capsule asks whether it has started, lives, is ready")] = {}
 
+    capsule: Annotated[bool, Field(doc="its sandbox is shown as a capsule", of="sandbox")] = False
     hostname: Annotated[str | None, Field(create=kinds.HOSTNAME, since=Version(1, 9), below="gate", shown=True, of="sandbox")] = None
     host: Annotated[str | None, Field(shown=True, admin=True, filter=True, of="sandbox")] = None
     requested_host: Annotated[

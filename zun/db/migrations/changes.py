@@ -16,7 +16,9 @@ def add_column(table: str, column: sa.Column[Any], fill: str | None = None) -> N
     if fill is None:
         op.add_column(table, column)
         return
-    column.server_default = sa.DefaultClause(sa.text(fill))
+    # MySQL takes a default of long text only as an expression; SQLite takes none in a new column.
+    literal = f"({fill})" if op.get_bind().dialect.name == "mysql" else fill
+    column.server_default = sa.DefaultClause(sa.text(literal))
     op.add_column(table, column)
     # SQLite cannot drop a default: there the table is made anew, and must be told again that it never gives out a number twice.
     with op.batch_alter_table(table, table_kwargs={"sqlite_autoincrement": True}) as batch:
