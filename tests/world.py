@@ -201,12 +201,14 @@ class World:
         self.sweep = Sweep(self.store, clock=self.clock, service_down_time=DOWN_TIME)
         self.accept = Accept(
             self.store,
+            inventory,
             network=plugs.network,
             volumes=plugs.volumes,
             images={"docker": RegistryImages(plugs.runtime)},
             clock=self.clock,
             defaults=self.defaults,
             poke=lambda: self._poke(None),
+            poke_host=self._poke,
             chance=self.chance,
         )
         self.verbs = Verbs(

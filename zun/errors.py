@@ -117,7 +117,18 @@ class Conflict(ZunError):
 
 
 class InvalidStateException(Conflict):
-    text = "Cannot {verb} container {id} in {state} state"
+    text = "Cannot {verb} {what} {id} in {state} state"
+
+    def __init__(self, **details: object) -> None:
+        super().__init__(**{"what": "container", **details})
+
+
+class InCapsule(Conflict):
+    text = "Container {id} is part of capsule {capsule}: it is deleted with the capsule, or removed from it."
+
+
+class LastOfCapsule(Conflict):
+    text = "Container {id} cannot be removed from capsule {capsule}, which would do nothing any more: delete the capsule."
 
 
 class SeveralMatches(Conflict):

@@ -204,12 +204,14 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
     return ControlPlane(
         accept=Accept(
             store,
+            inventory,
             network=plugs.network,
             volumes=plugs.volumes,
             images=plugs.images,
             clock=clock,
             defaults=defaults,
             poke=placing.poke,
+            poke_host=poke,
             chance=random.SystemRandom(),
         ),
         verbs=Verbs(

@@ -123,12 +123,14 @@ class Edge:
             store=store,
             accept=Accept(
                 store,
+                inventory,
                 network=network,
                 volumes=LocalVolumes(folder),
                 images={"docker": Images()},  # type: ignore[dict-item]
                 clock=lambda: NOW,
                 defaults=defaults,
                 poke=lambda: None,
+                poke_host=lambda host: None,
                 chance=random.Random(1),
             ),
             verbs=verbs,

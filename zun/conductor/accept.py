@@ -15,9 +15,11 @@ from msgspec.structs import replace
 
 from zun import errors
 from zun.conductor import allowance, journal
+from zun.conductor.capsules import Capsules
 from zun.conductor.journal import Clock
 from zun.domain import quota
 from zun.domain.action import Caller
+from zun.domain.capsule import CapsuleWish
 from zun.domain.container import Container, random_name
 from zun.domain.host import Host
 from zun.domain.lifecycle import Desired
@@ -25,6 +27,7 @@ from zun.domain.model import fields
 from zun.domain.quota import Quota
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.images import Images
+from zun.interfaces.inventory import Inventory
 from zun.interfaces.network import Network
 from zun.interfaces.store import Store, Transaction
 from zun.interfaces.volumes import Volumes
@@ -54,6 +57,7 @@ class Accept:
     def __init__(
         self,
         store: Store,
+        inventory: Inventory,
         *,
         network: Network,
         volumes: Volumes,
@@ -61,8 +65,10 @@ class Accept:
         clock: Clock,
         defaults: Defaults,
         poke: Callable[[], None],
+        poke_host: Callable[[str | None], None],
         chance: random.Random,
     ) -> None:
+        """``poke`` is heard by who places new sandboxes, ``poke_host`` by the host that it names."""
         self._store = store
         self._network = network
         self._volumes = volumes
@@ -70,7 +76,20 @@ class Accept:
         self._clock = clock
         self._defaults = defaults
         self._poke = poke
+        self._poke_host = poke_host
         self._chance = chance
+        self._capsules = Capsules(
+            store,
+            inventory,
+            volumes=volumes,
+            clock=clock,
+            chance=chance,
+            configured=defaults.quota,
+            fill=self._fill,
+            refuse=self._refuse,
+            check_hosts=self._check_hosts,
+            taken=lambda tx, container: _taken(tx, defaults.unique_name_scope, container),
+        )
 
     def create(self, caller: Caller, asked: dict[str, Any], run: bool) -> Container:
         """Accept a container as ``asked``: domain values by field name, only those that were given. With ``run`` it is started too.
@@ -80,11 +99,7 @@ class Accept:
         asked = {name: value for name, value in asked.items() if value is not None}
         named = "name" in asked
         asked.setdefault("name", random_name(self._chance))
-        asked.setdefault("cpu", self._defaults.cpu)
-        asked.setdefault("memory", self._defaults.memory)
-        asked.setdefault("disk", self._defaults.disk)
-        asked.setdefault("image_driver", self._defaults.image_driver)
-        asked.setdefault("availability_zone", self._defaults.availability_zone)
+        asked = self._fill(asked)
         if asked.pop("registry", None):
             raise errors.NotOffered(field="registry", why="this deployment keeps no private registries yet.")
         sandbox, container = self._build(caller, asked)
@@ -92,6 +107,31 @@ class Accept:
         accepted = self._store.settle(lambda tx: self._write(tx, caller, sandbox, container, run, named))
         journal.nudge(lambda _: self._poke(), None)
         return accepted
+
+    def create_capsule(self, caller: Caller, wish: CapsuleWish) -> tuple[Sandbox, list[Container]]:
+        """Accept a capsule: one action, by which all its containers are made, or none.
+
+        Raises NotOffered, InvalidImage, InvalidValue, HostNotFound, NameInUse, OverQuota; nothing is written then.
+        """
+        accepted = self._capsules.create(caller, wish)
+        journal.nudge(lambda _: self._poke(), None)
+        return accepted
+
+    def add_container(self, caller: Caller, sandbox: Sandbox, values: dict[str, Any]) -> Container:
+        """Accept one more container for a capsule that lives: domain values by field name. It is started.
+
+        Raises what :meth:`create_capsule` raises, and CapsuleNotFound, InvalidStateException, and InsufficientCapacity where its host has
+        no room for it.
+        """
+        added, host = self._capsules.add(caller, sandbox, values)
+        if host is not None:
+            journal.nudge(self._poke_host, host)
+        return added
+
+    def _fill(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What is asked for, with the operator's word on what it leaves open."""
+        names = ("cpu", "memory", "disk", "image_driver", "availability_zone")
+        return {**{name: getattr(self._defaults, name) for name in names}, **asked}
 
     def _build(self, caller: Caller, asked: dict[str, Any]) -> tuple[Sandbox, Container]:
         owner: dict[str, Any] = {"project_id": caller.project_id, "user_id": caller.user_id}

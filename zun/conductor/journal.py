@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from zun import errors
 from zun.domain import lifecycle
 from zun.domain.action import OPEN, Action, ActionState, Caller
+from zun.domain.capsule import due, in_order, needs
 from zun.domain.container import Container, life, living
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.inventory import Inventory
@@ -41,15 +42,15 @@ def apply(tx: Transaction, container: Container, event: lifecycle.Event) -> Cont
 
 
 def enqueue(
-    tx: Transaction, caller: Caller, sandbox: Sandbox, container: Container, verb: str, arguments: dict[str, Any], now: datetime
+    tx: Transaction, caller: Caller, sandbox: Sandbox, container: Container | None, verb: str, arguments: dict[str, Any], now: datetime
 ) -> Action:
-    """Write an action: accepted work, and the record that it was accepted."""
+    """Write an action, on one container or on the whole sandbox: accepted work, and the record that it was accepted."""
     return tx.add(
         Action(
             uuid=str(uuid.uuid4()),
             action=verb,
             sandbox_uuid=sandbox.uuid,
-            container_uuid=container.uuid,
+            container_uuid=container.uuid if container else None,
             request_id=caller.request_id,
             project_id=caller.project_id,
             user_id=caller.user_id,
@@ -82,9 +83,17 @@ def erase(tx: Transaction, container: Container, inventory: Inventory) -> None:
         tx.drop(action)
     tx.drop(container)
     sandbox = tx.get(Sandbox, container.sandbox_uuid)
-    if sandbox is not None and not tx.count(Container, {"sandbox_uuid": sandbox.uuid}):
-        inventory.release(tx, sandbox)
-        tx.drop(sandbox)
+    if sandbox is None:
+        return
+    staying = tx.find(Container, {"sandbox_uuid": sandbox.uuid})
+    if staying:
+        amounts = needs(staying)
+        tx.save(replace(sandbox, cpu=amounts.cpu, memory=amounts.memory, disk=amounts.disk))
+        return
+    inventory.release(tx, sandbox)
+    for action in tx.find(Action, {"sandbox_uuid": sandbox.uuid}):
+        tx.drop(action)
+    tx.drop(sandbox)
 
 
 def accept(
@@ -107,10 +116,47 @@ def accept(
     return container
 
 
+def accept_all(
+    tx: Transaction,
+    caller: Caller,
+    sandbox: Sandbox,
+    containers: Iterable[Container],
+    verb: str,
+    arguments: dict[str, Any],
+    now: datetime,
+    *,
+    row: str | None = None,
+    desired: lifecycle.Desired | None = None,
+) -> list[Container]:
+    """Accept ``verb`` on a whole sandbox, which is one action; otherwise as :func:`accept`."""
+    shown = [apply(tx, container, lifecycle.Accepted(row or verb, desired)) for container in containers]
+    enqueue(tx, caller, sandbox, None, verb, arguments, now)
+    return shown
+
+
+def concerned(tx: Transaction, action: Action) -> list[Container]:
+    """The containers that an action is on, in order: the one that it names, or all of its sandbox. Empty where they are gone."""
+    if action.container_uuid is None:
+        return in_order(tx.find(Container, {"sandbox_uuid": action.sandbox_uuid}))
+    container = tx.get(Container, action.container_uuid)
+    return [] if container is None else [container]
+
+
+def proceed(tx: Transaction, sandbox_uuid: str, now: datetime) -> bool:
+    """Have those containers of a capsule begin whose turn it is, once nothing else is under way. True if there is new work."""
+    sandbox = tx.get(Sandbox, sandbox_uuid)
+    if sandbox is None or not sandbox.capsule or sandbox.host is None or open_actions(tx, sandbox_uuid):
+        return False
+    waiting = due(tx.find(Container, {"sandbox_uuid": sandbox_uuid}))
+    for container in waiting:
+        accept(tx, system(container), container, "start", {}, now)
+    return bool(waiting)
+
+
 def follow(tx: Transaction, container: Container, *, missing: bool, now: datetime) -> bool:
     """Accept what the service itself does after news of a container (auto_remove, auto_heal). True if there is new work."""
     verb = lifecycle.follow_up(life(container), auto_remove=container.auto_remove, auto_heal=container.auto_heal, missing=missing)
-    if verb is None or any(action.container_uuid == container.uuid for action in open_actions(tx, container.sandbox_uuid)):
+    if verb is None or any(action.container_uuid in (None, container.uuid) for action in open_actions(tx, container.sandbox_uuid)):
         return False
     if verb == "rebuild":
         container = tx.save(replace(container, revision=container.revision + 1))
@@ -122,7 +168,7 @@ def follow(tx: Transaction, container: Container, *, missing: bool, now: datetim
 def undoing(tx: Transaction, container: Container) -> bool:
     """Whether work on the container has failed and waits to be undone: what an engine shows of it meanwhile will not last."""
     actions = open_actions(tx, container.sandbox_uuid)
-    return any(action.container_uuid == container.uuid and action.state is ActionState.UNDOING for action in actions)
+    return any(action.container_uuid in (None, container.uuid) and action.state is ActionState.UNDOING for action in actions)
 
 
 def nudge(poke: Callable[[H], None], host: H) -> None:
@@ -134,8 +180,8 @@ def nudge(poke: Callable[[H], None], host: H) -> None:
 
 
 def charge(tx: Transaction, sandbox: Sandbox) -> Charge:
-    """A sandbox with all its containers."""
-    return Charge(sandbox=sandbox, containers=tx.find(Container, {"sandbox_uuid": sandbox.uuid}))
+    """A sandbox with all its containers, in order."""
+    return Charge(sandbox=sandbox, containers=in_order(tx.find(Container, {"sandbox_uuid": sandbox.uuid})))
 
 
 def record_sandbox(tx: Transaction, facts: SandboxFacts) -> None:

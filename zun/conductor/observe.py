@@ -85,7 +85,8 @@ class Observe:
             return False
         missing = observation.state is EngineState.MISSING and observation.incarnation >= container.incarnation
         container = journal.apply(tx, container, Observed(observation))
-        return journal.follow(tx, container, missing=missing, now=self._clock())
+        follows = journal.follow(tx, container, missing=missing, now=self._clock())
+        return follows or journal.proceed(tx, container.sandbox_uuid, self._clock())
 
     def _sandbox(self, tx: Transaction, host: str, epoch: str, facts: SandboxFacts) -> None:
         sandbox = tx.get(Sandbox, facts.sandbox_uuid)

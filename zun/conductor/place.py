@@ -13,7 +13,6 @@ from zun.conductor import journal
 from zun.conductor.journal import Clock
 from zun.domain import scheduling
 from zun.domain.action import Action, ActionState
-from zun.domain.container import Container
 from zun.domain.lifecycle import Unplaced
 from zun.domain.sandbox import Sandbox
 from zun.domain.scheduling import Candidate
@@ -74,7 +73,6 @@ class Place:
         raise errors.NoValidHost(reason=f"Host {full.host.hostname if full else '-'} was filled by somebody else.")
 
     def _give_up(self, tx: Transaction, action: Action, reason: str) -> None:
-        container = tx.get(Container, action.container_uuid) if action.container_uuid else None
-        if container is not None:
+        for container in journal.concerned(tx, action):
             journal.apply(tx, container, Unplaced(reason))
         tx.save(journal.ended(action, self._clock(), failed=True))

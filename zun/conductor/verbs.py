@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, journal
+from zun.conductor import allowance, capsules, journal
 from zun.conductor.accept import Defaults, check_name
 from zun.conductor.journal import Clock
 from zun.domain import lifecycle, quota
@@ -76,6 +76,8 @@ class Verbs:
 
         def write(tx: Transaction) -> str | None:
             found = self._current(tx, container)
+            if found.capsule:
+                raise errors.InCapsule(id=found.uuid, capsule=found.sandbox_uuid)
             waiting = [action for action in journal.open_actions(tx, found.sandbox_uuid) if action.container_uuid == found.uuid]
             found = journal.accept(tx, caller, found, "delete", {"force": force, "stop": stop}, self._clock(), row=row)
             if found.host is None:
@@ -88,6 +90,24 @@ class Verbs:
             return found.host
 
         journal.nudge(self._poke, self._store.settle(write))
+
+    def delete_capsule(self, caller: Caller, sandbox: Sandbox) -> None:
+        """Accept a capsule's deletion, with all its containers: they are asked to end, and ended after their grace.
+
+        Raises CapsuleNotFound; InvalidStateException where it is being deleted already.
+        """
+        host = self._store.settle(lambda tx: capsules.delete(tx, self._inventory, caller, sandbox, self._clock))
+        journal.nudge(self._poke, host)
+
+    def remove_container(self, caller: Caller, sandbox: Sandbox, container: Container) -> None:
+        """Accept that one container leaves its capsule, which lives on.
+
+        Raises ContainerNotFound, InvalidStateException; LastOfCapsule for an initialising one and for the last regular one.
+        """
+        if container.sandbox_uuid != sandbox.uuid:
+            raise errors.ContainerNotFound(id=container.uuid)
+        host = self._store.settle(lambda tx: capsules.remove(tx, self._inventory, caller, container, self._clock))
+        journal.nudge(self._poke, host)
 
     # -- done while the caller waits -------------------------------------------------------------
 

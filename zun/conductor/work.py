@@ -65,9 +65,8 @@ class Desk(Observe):
         # Work that comes back again and again (it ends its agent, or its outcome is refused) must not come back without a pause.
         later = self._again(attempts) if attempts >= PATIENT_ATTEMPTS else None
         action = tx.save(replace(action, state=state, epoch=epoch, attempts=attempts, not_before=later))
-        if state is ActionState.CLAIMED and action.container_uuid:
-            container = tx.get(Container, action.container_uuid)
-            if container is not None:
+        if state is ActionState.CLAIMED:
+            for container in journal.concerned(tx, action):
                 journal.apply(tx, container, ClaimedEvent(action.action))
         return Work(action=action, charge=journal.charge(tx, sandbox))
 
@@ -84,29 +83,33 @@ class Desk(Observe):
         action = tx.get(Action, outcome.action_uuid)
         if action is None or action.state is ActionState.DONE or action.host != host or action.epoch != epoch:
             return False
-        container = tx.get(Container, action.container_uuid) if action.container_uuid else None
-        if container is None:
+        containers = journal.concerned(tx, action)
+        if not containers:
             tx.drop(action)
             return False
         if outcome.reason is None and action.action == "delete":
-            journal.erase(tx, container, self._inventory)
-            return False
+            for container in containers:
+                journal.erase(tx, container, self._inventory)
+            return bool(journal.open_actions(tx, action.sandbox_uuid))
         if outcome.sandbox is not None:
             journal.record_sandbox(tx, outcome.sandbox)
-        missing = False
+        ended = [(container, False) for container in containers]
         if action.state is not ActionState.UNDOING:
-            container, missing = self._advance(tx, action, container, outcome)
+            ended = [self._advance(tx, action, container, outcome) for container in containers]
         self._end(tx, action, outcome)
         # After a create or rebuild that failed, nothing is lost and nothing to be removed: its user is to see why it failed.
-        made = outcome.reason is None or action.action not in ("create", "rebuild")
-        follows = made and journal.follow(tx, container, missing=missing, now=self._clock())
-        return follows or bool(journal.open_actions(tx, action.sandbox_uuid))
+        if outcome.reason is None or action.action not in ("create", "rebuild"):
+            for container, missing in ended:
+                journal.follow(tx, container, missing=missing, now=self._clock())
+        journal.proceed(tx, action.sandbox_uuid, self._clock())
+        return bool(journal.open_actions(tx, action.sandbox_uuid))
 
     def _advance(self, tx: Transaction, action: Action, container: Container, outcome: Outcome) -> tuple[Container, bool]:
         """Write what the outcome makes of the container. Returns it, and whether the engine has lost it."""
         observed = next((seen for seen in outcome.observations if seen.container_uuid == container.uuid), None)
         if container.uuid in outcome.ports:
-            container = tx.save(replace(container, ports=outcome.ports[container.uuid]))
+            named = outcome.ports[container.uuid]
+            container = tx.save(replace(container, ports=sorted({*container.ports, *named}) if container.capsule else named))
         event: Done | Failed = Done(action.action, observed)
         if outcome.reason is not None:
             event = Failed(action.action, outcome.reason, observed)
@@ -128,9 +131,11 @@ class Desk(Observe):
             self._leave_host(tx, action)
 
     def _leave_host(self, tx: Transaction, action: Action) -> None:
-        """A create that failed has left nothing on its host; so the sandbox leaves the host, unless more work waits for it there."""
+        """A create that failed has left nothing on its host; so the sandbox leaves it, unless others live there or more work waits."""
         sandbox = tx.get(Sandbox, action.sandbox_uuid)
         if sandbox is None or sandbox.host is None or journal.open_actions(tx, sandbox.uuid):
+            return
+        if action.container_uuid is not None and tx.count(Container, {"sandbox_uuid": sandbox.uuid}) > 1:
             return
         self._inventory.release(tx, sandbox)
         tx.save(replace(sandbox, host=None, addresses={}, engine_id=None))
@@ -145,4 +150,4 @@ def _due(action: Action, now: datetime) -> bool:
 
 def _overtakes(delete: Action, head: Action) -> bool:
     """Whether a deletion makes the work before it needless; another deletion it does not, that is the same wish."""
-    return head.action != "delete" and head.container_uuid == delete.container_uuid
+    return head.action != "delete" and delete.container_uuid in (None, head.container_uuid)

@@ -109,6 +109,11 @@ def random_name(chance: random.Random) -> str:
     return f"{chance.choice(_GREEK)}-{chance.randint(1, 24)}-container"
 
 
+def member_name(capsule: str, chance: random.Random) -> str:
+    """A name for a container of a capsule (its name, or uuid): ``capsule-web-sigma-7``."""
+    return f"capsule-{capsule[:200]}-{chance.choice(_GREEK)}-{chance.randint(1, 24)}"
+
+
 def status_detail(container: Container, now: datetime) -> str | None:
     """The status in the words that Docker's users know: ``Up 5 mins``, ``Exited(1) 3 hours ago (error)``."""
     failed = " (error)" if container.error else ""

@@ -117,7 +117,7 @@ class Verb:
     sync: bool = False
 
 
-#: A verb that is not here does not exist. The three rows of delete are three rows of the contract.
+#: A verb that is not here does not exist. Three rows of delete are rows of the contract; the fourth is for a capsule's containers.
 VERBS: Mapping[str, Verb] = {
     verb.name: verb
     for verb in (
@@ -125,6 +125,7 @@ VERBS: Mapping[str, Verb] = {
         Verb("delete", _ENDED, S.DELETING, T.DELETING, D.DELETED, S.ERROR),
         Verb("delete_stop", _ENDED | {S.RUNNING}, S.DELETING, T.DELETING, D.DELETED, S.ERROR),
         Verb("delete_force", _ANY - {S.PAUSED}, S.DELETING, T.DELETING, D.DELETED, S.ERROR),
+        Verb("delete_capsule", _ANY, S.DELETING, T.DELETING, D.DELETED, S.ERROR),
         Verb("start", frozenset({S.CREATED, S.STOPPED, S.ERROR}), None, T.STARTING, D.RUNNING, S.ERROR),
         Verb("stop", _RUNNING, None, T.STOPPING, D.STOPPED),
         Verb("reboot", _BOOTABLE, S.RESTARTING, T.REBOOTING, D.RUNNING),

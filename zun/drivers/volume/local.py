@@ -1,4 +1,4 @@
-"""Files that a request brings along, kept in a folder of the host for as long as their container lives."""
+"""Files that a request brings along, kept in a folder of the host for as long as their container lives; and what a sandbox shares."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import binascii
 import contextlib
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from zun import errors
 from zun.domain.container import Container
+from zun.domain.sandbox import Sandbox
+from zun.drivers.volume.shared import KernelMounts, Mounts, SharedPlaces
 from zun.interfaces.runtime import Bind
 
 #: Whoever a container runs as must be able to read its files, so they are open to all; and because a container may even make one of them
@@ -22,12 +25,15 @@ WHY = "this deployment has no volume service (Cinder); only mounts of type 'bind
 
 
 class LocalVolumes:
-    """Implements :class:`zun.interfaces.volumes.Volumes` for mounts of type ``bind``: the source is the file's content, in Base64."""
+    """Implements :class:`zun.interfaces.volumes.Volumes` for mounts of type ``bind``: the source is the file's content, in Base64; and
+    for shared volumes of type ``empty``."""
 
     name = "local"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mounts: Mounts | None = None) -> None:
+        """``mounts`` makes places in memory; without it the kernel is asked to."""
         self._folder = folder
+        self._shared = SharedPlaces(folder, mounts or KernelMounts())
 
     def refuse(self, container: Container) -> None:
         """Volumes need Cinder; a file must be Base64."""
@@ -35,6 +41,18 @@ class LocalVolumes:
             if mount["type"] != "bind":
                 raise errors.NotOffered(field="mounts", why=WHY)
             _content(mount)
+
+    def refuse_shared(self, sandbox: Sandbox, containers: Sequence[Container]) -> None:
+        """Only empty volumes can be shared, with a size only in memory."""
+        self._shared.refuse(sandbox, containers)
+
+    def attach_shared(self, sandbox: Sandbox) -> dict[str, str]:
+        """Make the sandbox's volumes that are not there. Raises OSError."""
+        return self._shared.attach(sandbox)
+
+    def detach_shared(self, sandbox: Sandbox) -> None:
+        """Remove them. Raises OSError for one that cannot be removed."""
+        self._shared.detach(sandbox)
 
     def attach(self, container: Container) -> list[Bind]:
         """Write the files (anew, if an earlier try left them half written). What the container has made of them since stays."""
