@@ -56,6 +56,10 @@ class InvalidImage(BadRequest):
     text = "Image '{image}' cannot be used: {reason}"
 
 
+class WrongArchitecture(InvalidImage):
+    text = "Image '{image}' is built for {built}, and its host runs programs for {host}."
+
+
 # --- 401, 403, 404, 405, 406, 409, 413, 415 ------------------------------------------------------
 
 
@@ -102,6 +106,14 @@ class ActionNotFound(NotFound):
     text = "Action with request id {id} could not be found."
 
 
+class RegistryNotFound(NotFound):
+    text = "Registry {id} could not be found."
+
+
+class ImageNotFound(NotFound):
+    text = "Image {id} could not be found."
+
+
 class MarkerNotFound(NotFound):
     text = "The marker {id} could not be found."
 
@@ -137,6 +149,26 @@ class SeveralMatches(Conflict):
 
 class NameUnchanged(Conflict):
     text = "Container {id} is called {name} already."
+
+
+class SeveralRegistries(Conflict):
+    text = "Several registries are called {name}: use the uuid."
+
+
+class RegistryInUse(Conflict):
+    text = "Registry {id} is used by {count} container(s) or image(s)."
+
+
+class ImageExists(Conflict):
+    text = "Image {repo}:{tag} on host {host} has been asked for already."
+
+
+class ImageInUse(Conflict):
+    text = "Image {id} is used by a container."
+
+
+class ImageBusy(Conflict):
+    text = "Image {id} is {state}: it can be deleted when that has ended."
 
 
 class NameInUse(Conflict):
@@ -213,6 +245,27 @@ class EngineError(ZunError):
 
 class ImagePullFailed(ZunError):
     text = "Image '{image}' could not be pulled: {reason}"
+
+
+class ImagePushFailed(ZunError):
+    text = "Image '{image}' could not be pushed: {reason}"
+
+
+class ImageSearchFailed(ZunError):
+    """A registry could not be searched, or does not search."""
+
+    status = 400
+    text = "Nothing could be searched for '{term}': {reason}"
+
+
+class SearchUnavailable(ServiceUnavailable):
+    text = "The registry cannot be searched: {reason}"
+
+
+class SecretUnreadable(ZunError):
+    """None of the configured keys opens what is stored."""
+
+    text = "The stored password of registry {id} can be read with none of the service's keys."
 
 
 class NoSuchObject(ZunError):

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from zun.interfaces.runtime import ExecResult, ProcessList, Runtime, Stats
+from zun import errors
+from zun.interfaces.images import Images
+from zun.interfaces.runtime import ExecResult, FoundImage, ProcessList, Runtime, Stats
 
 
 class Ask:
     """Looks inside containers. No question waits for the work on a sandbox, and none changes a status."""
 
-    def __init__(self, runtime: Runtime, poke: Callable[[], None], *, execute_timeout: float, log_limit: int, output_limit: int) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        poke: Callable[[], None],
+        *,
+        execute_timeout: float,
+        log_limit: int,
+        output_limit: int,
+        images: Mapping[str, Images] | None = None,
+    ) -> None:
         self._runtime = runtime
+        self._images = images or {}
         self._poke = poke
         self._execute_timeout = execute_timeout
         self._log_limit = log_limit
@@ -43,6 +55,12 @@ class Ask:
     def update(self, container_uuid: str, cpu: float | None, memory: int | None) -> None:
         """Change the container's limits."""
         self._runtime.update(container_uuid, cpu, memory)
+
+    def search_images(self, driver: str, term: str, exact: bool) -> list[FoundImage]:
+        """Images whose names have the term in them, or are it."""
+        if driver not in self._images:
+            raise errors.NotOffered(field="image_driver", why=f"this host has no image driver '{driver}'.")
+        return self._images[driver].search(term, exact)
 
 
 def newest(pieces: Iterable[bytes], limit: int) -> bytes:

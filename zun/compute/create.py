@@ -5,7 +5,7 @@ from __future__ import annotations
 from zun import errors
 from zun.compute.job import Job
 from zun.domain.lifecycle import Desired, EngineState
-from zun.interfaces.runtime import ContainerSpec, ContainerState, SandboxSpec
+from zun.interfaces.runtime import ContainerSpec, ContainerState, Progress, SandboxSpec
 from zun.saga import Step
 
 
@@ -33,7 +33,7 @@ def pull_image(job: Job) -> None:
     if driver is None:
         raise errors.InvalidImage(image=container.image, reason=f"host has no image driver {container.image_driver!r}")
 
-    def progress(line: str) -> None:
+    def progress(told: Progress) -> None:
         job.cancelled()
 
     image = driver.ensure(container.image, container.image_pull_policy or job.plugs.pull_policy, None, progress)

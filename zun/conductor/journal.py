@@ -18,6 +18,7 @@ from zun.domain import lifecycle
 from zun.domain.action import OPEN, Action, ActionState, Caller
 from zun.domain.capsule import due, in_order, needs
 from zun.domain.container import Container, life, living
+from zun.domain.host_image import Image
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.inventory import Inventory
 from zun.interfaces.rpc import Charge, SandboxFacts
@@ -39,6 +40,11 @@ def apply(tx: Transaction, container: Container, event: lifecycle.Event) -> Cont
         verb = str(unexpected).split("_")[0] if str(unexpected).startswith("delete") else str(unexpected)
         raise errors.InvalidStateException(verb=verb, id=container.uuid, state=container.status.value) from None
     return container if after == before else tx.save(living(container, after))
+
+
+def new_uuid() -> str:
+    """The identity of something new."""
+    return str(uuid.uuid4())
 
 
 def enqueue(
@@ -77,8 +83,22 @@ def open_actions(tx: Transaction, sandbox_uuid: str) -> list[Action]:
     return tx.find(Action, {"sandbox_uuid": sandbox_uuid, "state": OPEN})
 
 
+def abandon(tx: Transaction, container_uuid: str) -> None:
+    """A container goes of which images are being made: those that no host has begun are given up, the others end by themselves."""
+    for action in tx.find(Action, {"container_uuid": container_uuid, "action": "commit"}):
+        if action.state is ActionState.DONE or action.image_uuid is None:
+            continue
+        image = tx.get(Image, action.image_uuid)
+        if action.state is not ActionState.QUEUED:
+            # Its row must outlive the container's: a host has it in hand.
+            tx.save(replace(action, container_uuid=None))
+        elif image is not None:
+            tx.drop(image)
+
+
 def erase(tx: Transaction, container: Container, inventory: Inventory) -> None:
     """Forget a container of which nothing is left on any host, and its sandbox with the last one."""
+    abandon(tx, container.uuid)
     for action in tx.find(Action, {"container_uuid": container.uuid}):
         tx.drop(action)
     tx.drop(container)

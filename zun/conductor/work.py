@@ -11,15 +11,16 @@ from msgspec.structs import replace
 
 from zun import errors
 from zun.conductor import journal
+from zun.conductor.image_desk import ImageDesk
 from zun.conductor.journal import Clock
-from zun.conductor.observe import Observe
+from zun.conductor.vault import Vault
 from zun.domain.action import OPEN, Action, ActionState
 from zun.domain.container import Container
 from zun.domain.lifecycle import Claimed as ClaimedEvent
 from zun.domain.lifecycle import Done, EngineState, Failed
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.inventory import Inventory
-from zun.interfaces.rpc import Claimed, Outcome, Work
+from zun.interfaces.rpc import Claimed, ImageWork, Outcome, Work
 from zun.interfaces.store import Store, Transaction
 
 LOG = logging.getLogger(__name__)
@@ -31,12 +32,16 @@ UNDO_AGAIN = (2.0, 300.0)
 PATIENT_ATTEMPTS = 3
 
 
-class Desk(Observe):
+class Desk(ImageDesk):
     """Implements :class:`zun.interfaces.rpc.Conductor`: the queue of every host here, the news of hosts in the base class."""
 
-    def __init__(self, store: Store, inventory: Inventory, *, clock: Clock, poke: Callable[[str | None], None]) -> None:
+    def __init__(
+        self, store: Store, inventory: Inventory, *, clock: Clock, poke: Callable[[str | None], None], vault: Vault | None = None
+    ) -> None:
+        """Without a ``vault`` no password of a registry can be opened."""
         super().__init__(store, clock=clock, poke=poke)
         self._inventory = inventory
+        self._vault = vault or Vault(lambda: ())
 
     def claim(self, host: str, epoch: str, in_hand: list[str], limit: int) -> Claimed:
         """Hand out the oldest open action of every sandbox of the host, unless it is in hand already."""
@@ -53,18 +58,26 @@ class Desk(Observe):
         now = self._clock()
         ready = [head for head in heads.values() if head.uuid not in in_hand and _due(head, now)]
         work = [self._store.settle(partial(self._hand_out, head=head, epoch=epoch)) for head in ready[:limit]]
-        return Claimed(work=[item for item in work if item is not None], cancelled=cancelled)
+        return Claimed(
+            work=[item for item in work if isinstance(item, Work)],
+            images=[item for item in work if isinstance(item, ImageWork)],
+            cancelled=cancelled,
+        )
 
-    def _hand_out(self, tx: Transaction, head: Action, epoch: str) -> Work | None:
+    def _hand_out(self, tx: Transaction, head: Action, epoch: str) -> Work | ImageWork | None:
         action = tx.get(Action, head.uuid)
         sandbox = tx.get(Sandbox, head.sandbox_uuid)
-        if action is None or sandbox is None or action.state is ActionState.DONE or action.host != head.host:
+        if action is None or action.state is ActionState.DONE or action.host != head.host:
+            return None
+        if sandbox is None and action.image_uuid is None:
             return None
         state = action.state if action.state is ActionState.UNDOING else ActionState.CLAIMED
         attempts = action.attempts + 1
         # Work that comes back again and again (it ends its agent, or its outcome is refused) must not come back without a pause.
         later = self._again(attempts) if attempts >= PATIENT_ATTEMPTS else None
         action = tx.save(replace(action, state=state, epoch=epoch, attempts=attempts, not_before=later))
+        if sandbox is None:
+            return self._hand_out_image(tx, action)
         if state is ActionState.CLAIMED:
             for container in journal.concerned(tx, action):
                 journal.apply(tx, container, ClaimedEvent(action.action))
@@ -83,6 +96,8 @@ class Desk(Observe):
         action = tx.get(Action, outcome.action_uuid)
         if action is None or action.state is ActionState.DONE or action.host != host or action.epoch != epoch:
             return False
+        if action.image_uuid is not None:
+            return self._finish_image(tx, action, outcome, self._again(action.attempts))
         containers = journal.concerned(tx, action)
         if not containers:
             tx.drop(action)
@@ -110,6 +125,8 @@ class Desk(Observe):
         if container.uuid in outcome.ports:
             named = outcome.ports[container.uuid]
             container = tx.save(replace(container, ports=sorted({*container.ports, *named}) if container.capsule else named))
+        if container.uuid in outcome.digests and outcome.digests[container.uuid] != container.image_digest:
+            container = tx.save(replace(container, image_digest=outcome.digests[container.uuid]))
         event: Done | Failed = Done(action.action, observed)
         if outcome.reason is not None:
             event = Failed(action.action, outcome.reason, observed)
@@ -150,4 +167,6 @@ def _due(action: Action, now: datetime) -> bool:
 
 def _overtakes(delete: Action, head: Action) -> bool:
     """Whether a deletion makes the work before it needless; another deletion it does not, that is the same wish."""
+    if delete.image_uuid is not None:
+        return head.action == "pull"
     return head.action != "delete" and delete.container_uuid in (None, head.container_uuid)

@@ -22,8 +22,10 @@ from sqlalchemy.dialects import mysql
 from zun.domain.action import Action
 from zun.domain.container import Container
 from zun.domain.host import Host, Service
+from zun.domain.host_image import Image
 from zun.domain.model import Declared, Entity, fields
 from zun.domain.quota import ClassLimit, ProjectLimit
+from zun.domain.registry import Registry
 from zun.domain.sandbox import Sandbox
 
 #: Every stored entity and the name of its table. Owners come before what they own.
@@ -35,6 +37,8 @@ TABLE_NAMES: Mapping[type[Entity], str] = {
     Host: "hosts",
     ProjectLimit: "project_limits",
     ClassLimit: "class_limits",
+    Registry: "registries",
+    Image: "images",
 }
 
 #: What must be unique in combination; a single field says so itself.

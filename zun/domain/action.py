@@ -31,13 +31,19 @@ class StepEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     event: str
     start_time: datetime
-    finish_time: datetime
-    result: str
+    #: None while the step is under way, and with it the result ("Success" or "Error")
+    finish_time: datetime | None = None
+    result: str | None = None
     traceback: str | None = None
+    #: how far it has come, or what came of it, in a few words
+    details: str | None = None
 
 
 class Action(Entity, frozen=True, kw_only=True):
     """One accepted verb on one container (or on a whole sandbox: ``container_uuid`` is None then).
+
+    Work on an image of a host has ``image_uuid``, and that uuid stands in the place of the sandbox's, too: work on one image is done in
+    its order as that on one sandbox is, and waits for no sandbox.
 
     ``created_at`` is the start time that clients see. ``message`` is null, or "Error" when the action failed; why it failed is in the
     container's reason and in the events.
@@ -46,6 +52,7 @@ class Action(Entity, frozen=True, kw_only=True):
     action: Annotated[str, Field(doc="the verb", shown=True, length=32)]
     sandbox_uuid: Annotated[str, Field(length=36, index=True)]
     container_uuid: Annotated[str | None, Field(shown=True, length=36, index=True)] = None
+    image_uuid: Annotated[str | None, Field(doc="the image of a host that it is about, if it is", length=36, index=True)] = None
     request_id: Annotated[str, Field(shown=True, length=64, index=True)]
     project_id: Annotated[str, Field(shown=True, length=255)]
     user_id: Annotated[str, Field(shown=True, length=255)]

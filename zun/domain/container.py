@@ -25,7 +25,14 @@ class Container(Entity, frozen=True, kw_only=True):
     image_pull_policy: Annotated[
         str | None, Field(create=kinds.PULL_POLICY, shown=True, admin=True, guard="image_pull_policy", length=16)
     ] = None
-    registry_id: Annotated[str | None, Field(doc="uuid of the registry to pull from", shown=True, length=36)] = None
+    registry_id: Annotated[str | None, Field(doc="uuid of the registry to pull from", shown=True, length=36, index=True)] = None
+    image_uuid: Annotated[
+        str | None, Field(doc="uuid of the image on its host that it is made of, where that is a commit kept there", length=36, index=True)
+    ] = None
+    image_digest: Annotated[
+        str | None,
+        Field(doc="digest of the image that it was made of, as its registry has it", shown=True, shown_since=Version(1, 41), length=135),
+    ] = None
     cpu: Annotated[float, Field(doc="cores", create=kinds.CPU, update=kinds.CPU, shown=True)] = 1.0
     cpu_policy: Annotated[str, Field(create=kinds.CPU_POLICY, shown=True, length=16)] = "shared"
     memory: Annotated[int, Field(doc="MiB, shown as text", create=kinds.MEMORY, update=kinds.MEMORY, shown=True, show=str, filter=True)] = (

@@ -59,15 +59,18 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name}{tag}{digest}"
 
 
-def parse(text: str) -> Reference:
-    """Take a reference apart. Raises InvalidImage with the rule that it breaks."""
+def parse(text: str, home: str = HUB, *, ours: bool = False) -> Reference:
+    """Take a reference apart; one that names no registry is of the registry ``home``. Raises InvalidImage with the rule that it breaks.
+
+    ``ours`` allows the service's own images too, for what it names itself.
+    """
     if _IDENTIFIER.fullmatch(text):
         raise _invalid(text, "64 hexadecimal digits are an image's id, not its name")
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
         raise _invalid(text, "what follows '@' is not a digest such as sha256:<64 hexadecimal digits>")
-    domain, rest = _domain(rest)
-    if domain.lower() == RESERVED:
+    domain, rest = _domain(rest, domain_of(home))
+    if domain.lower() == RESERVED and not ours:
         raise _invalid(text, f"'{RESERVED}' is the service's own")
     if not _DOMAIN.fullmatch(domain):
         raise _invalid(text, f"'{domain}' is not the name of a registry")
@@ -83,18 +86,36 @@ def parse(text: str) -> Reference:
     return Reference(domain=domain, path=path, tag=tag or (None if digest else DEFAULT_TAG), digest=digest or None)
 
 
+def split(text: str) -> tuple[str, str]:
+    """A reference's repository as it is written, and what chooses within it: a digest, a tag, or the default one."""
+    rest, _, digest = text.partition("@")
+    head, slash, last = rest.rpartition("/")
+    name, _, tag = last.partition(":")
+    return head + slash + name, digest or tag or DEFAULT_TAG
+
+
+def is_registry(text: str) -> bool:
+    """Whether a reference can begin with this name of a registry: one word of small letters would pass for a part of the hub's path."""
+    return _DOMAIN.fullmatch(text) is not None and _domain(f"{text}/x", "")[0] != "" and text.lower() != RESERVED
+
+
+def names_registry(text: str) -> bool:
+    """Whether a reference says which registry it is of."""
+    return _domain(text, "")[0] != ""
+
+
 def domain_of(text: str) -> str:
     """The name under which a registry's domain is compared: lower case, the hub's other names made one."""
     domain = text.lower()
     return HUB if domain in _HUB_ALIASES else domain
 
 
-def _domain(text: str) -> tuple[str, str]:
-    """Part a name into domain and rest. The first word is a domain only when it cannot be part of a path."""
+def _domain(text: str, home: str) -> tuple[str, str]:
+    """Part a name into domain (``home`` if it names none) and rest. The first word is a domain only when it cannot be part of a path."""
     first, slash, rest = text.partition("/")
     if slash and (any(mark in first for mark in ".:") or first == "localhost" or first != first.lower()):
         return domain_of(first) if first.lower() in _HUB_ALIASES else first, rest
-    return HUB, text
+    return home, text
 
 
 def _invalid(text: str, reason: str) -> errors.InvalidImage:

@@ -14,9 +14,10 @@ import msgspec
 
 from zun.domain.action import Action, StepEvent
 from zun.domain.container import Container
+from zun.domain.host_image import Image
 from zun.domain.lifecycle import Observation
 from zun.domain.sandbox import Sandbox
-from zun.interfaces.runtime import ExecResult, HostFacts, ProcessList, Stats
+from zun.interfaces.runtime import Credentials, ExecResult, FoundImage, HostFacts, ProcessList, Stats
 
 M = TypeVar("M", bound=Callable[..., None])
 
@@ -41,10 +42,25 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     charge: Charge
 
 
+class ImageWork(msgspec.Struct, frozen=True, kw_only=True):
+    """One action on an image of the host."""
+
+    action: Action
+    image: Image
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """A registry, and what opens it, if the project has an account there."""
+
+    domain: str
+    credentials: Credentials | None = None
+
+
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a claim: new work, and the uuids of actions in hand that a delete has overtaken."""
 
     work: list[Work] = []
+    images: list[ImageWork] = []
     cancelled: list[str] = []
 
 
@@ -57,6 +73,14 @@ class SandboxFacts(msgspec.Struct, frozen=True, kw_only=True):
     addresses: dict[str, list[dict[str, Any]]] = {}
 
 
+class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an image on its host."""
+
+    image_id: str | None = None
+    size: int | None = None
+    digest: str | None = None
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an action ended. ``reason`` is None for success; ``leftovers`` names the steps whose undoing failed."""
 
@@ -66,6 +90,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: SandboxFacts | None = None
     #: by container, the ports that its image exposes
     ports: dict[str, list[int]] = {}
+    #: by container, the digest in its registry of the image that it was made of
+    digests: dict[str, str | None] = {}
+    #: of the image that the work was on, or that it made
+    image: ImageFacts | None = None
     events: list[StepEvent] = []
     leftovers: list[str] = []
 
@@ -105,6 +133,14 @@ class Conductor(Protocol):
     def unknown(self, host: str, sandboxes: list[str]) -> list[str]:
         """Those of ``sandboxes`` that no row places on this host: nobody's, to be removed."""
 
+    def registry(self, host: str, epoch: str, action_uuid: str, registry_uuid: str) -> Access:
+        """What opens a registry, for an action that this life of the host has in hand and that needs it. Raises RegistryNotFound for
+        any other."""
+
+    @cast
+    def progress(self, host: str, epoch: str, action_uuid: str, event: StepEvent) -> None:
+        """How far a step has come that takes long. What comes too late changes nothing."""
+
 
 class Agent(Protocol):
     """What may be asked of one host. The calls answer with the errors of the runtime interface."""
@@ -127,6 +163,9 @@ class Agent(Protocol):
 
     def update(self, container_uuid: str, cpu: float | None, memory: int | None) -> None:
         """Change the container's limits."""
+
+    def search_images(self, driver: str, term: str, exact: bool) -> list[FoundImage]:
+        """Images whose names have the term in them, or are it, as the image driver finds them."""
 
 
 class Agents(Protocol):

@@ -27,6 +27,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     pause: bool = True
     #: limits can be set on a whole sandbox of several containers
     sandbox_limits: bool = False
+    #: what its programs are built for, in the words of OCI images ("amd64", "arm64"); empty where it does not say
+    architecture: str = ""
 
 
 class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +64,31 @@ class EngineImage(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     ports: list[int] = []
     architecture: str = ""
+    #: bytes that it takes
+    size: int = 0
+    #: by repository (``docker.io/library/busybox``), its digest in the registry that it came from or went to
+    digests: dict[str, str] = {}
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that an engine tells of an image on its way. Without any words it only says that the engine is still at it."""
+
+    #: what it is about: a layer
+    of: str = ""
+    #: the engine's word: Downloading, Extracting, Pull complete, ...
+    what: str = ""
+    #: bytes so far and in all, where the engine counts them
+    done: int | None = None
+    total: int | None = None
+
+
+class FoundImage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search in a registry has found."""
+
+    name: str
+    description: str = ""
+    is_official: bool = False
+    star_count: int = 0
 
 
 class SandboxSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,12 +233,33 @@ class Runtime(Protocol):
     def image(self, reference: str) -> EngineImage | None:
         """The image that the engine holds under this reference, or None."""
 
-    def pull(self, reference: str, credentials: Credentials | None = None, progress: Callable[[str], None] = ...) -> EngineImage:
-        """Fetch an image from its registry. ``progress`` is called with each line that the engine tells, and may raise to give up; while
-        the engine tells nothing it is called now and then with an empty line, in another thread perhaps.
+    def pull(self, reference: str, credentials: Credentials | None = None, progress: Callable[[Progress], None] = ...) -> EngineImage:
+        """Fetch an image from its registry. ``progress`` is called with everything that the engine tells, and may raise to give up; while
+        the engine tells nothing it is called now and then with an empty one, in another thread perhaps.
 
         Raises ImagePullFailed with the registry's reason.
         """
+
+    def commit(self, uuid: str, reference: str) -> EngineImage:
+        """Make an image of what a container has in its files now, and call it ``reference``; done again, the newer one has the name.
+
+        A container that runs is frozen meanwhile and thawed afterwards, by the engine itself: even where it cannot be done, or nobody
+        waits for its end any more.
+        """
+
+    def push(self, held: str, reference: str, credentials: Credentials | None = None, progress: Callable[[Progress], None] = ...) -> str:
+        """Send the image that the engine holds under ``held`` to the registry that ``reference`` names; returns its digest there.
+
+        What the engine holds under ``reference`` stays what it was, all the while for every other call here, and afterwards for
+        everybody. ``progress`` is as with :meth:`pull`. Raises ImagePushFailed with the registry's reason.
+        """
+
+    def remove_image(self, reference: str) -> None:
+        """Take the name from an image, and the image with its last name. Nothing there is success. Raises ImageInUse where a container
+        is made of it."""
+
+    def search_images(self, term: str, limit: int) -> list[FoundImage]:
+        """What a registry's search finds: the hub's, or that of the registry that ``term`` begins with. Raises ImageSearchFailed."""
 
     # -- sandboxes -------------------------------------------------------------------------------
 

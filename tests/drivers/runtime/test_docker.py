@@ -17,7 +17,7 @@ from zun.drivers.runtime import labels
 from zun.drivers.runtime.docker import DockerRuntime
 from zun.drivers.runtime.docker_http import DockerHttp
 from zun.drivers.runtime.pause import image as pause
-from zun.interfaces.runtime import Bind, Runtime, SandboxSpec
+from zun.interfaces.runtime import Bind, Progress, Runtime, SandboxSpec
 
 
 @pytest.fixture(scope="session")
@@ -238,9 +238,10 @@ def test_an_image_is_pulled_from_a_registry(dockerd: Dockerd, image_reference: s
     held = runtime.image(reference)
     raw(dockerd, "DELETE", f"/images/{reference}")
     assert runtime.image(reference) is None
-    told: list[str] = []
+    told: list[Progress] = []
     assert runtime.pull(reference, None, told.append) == held
-    assert any("team/web" in line for line in told)
+    assert any("team/web" in each.what for each in told)
+    assert held is not None and held.digests[f"{registry}/team/web"].startswith("sha256:") and held.size > 1 << 19
     with pytest.raises(errors.ImagePullFailed, match="no-such-tag"):
         runtime.pull(f"{registry}/team/web:no-such-tag")
     with pytest.raises(Cancel):
@@ -253,8 +254,8 @@ class Cancel(Exception):
     pass
 
 
-def give_up(line: str) -> None:
-    raise Cancel(line)
+def give_up(told: Progress) -> None:
+    raise Cancel(told.what)
 
 
 def test_no_engine_at_all(tmp_path: Path) -> None:

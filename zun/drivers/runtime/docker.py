@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,24 +11,21 @@ from typing import Any
 import msgspec
 
 from zun import errors
-from zun.domain import image
 from zun.domain.lifecycle import EngineState
 from zun.drivers.runtime import docker_flow, docker_host, docker_read, docker_spec, labels, usage
 from zun.drivers.runtime import docker_objects as objects
 from zun.drivers.runtime.cgroup import SandboxGroups
 from zun.drivers.runtime.docker_exec import execute
 from zun.drivers.runtime.docker_http import DockerHttp, Engine, Stream
+from zun.drivers.runtime.docker_images import DockerImages
 from zun.drivers.runtime.docker_objects import Json, NoSuchImage, Objects, missing, yes
-from zun.drivers.runtime.docker_pull import pull
 from zun.drivers.runtime.docker_rejoin import rejoin, strays
 from zun.drivers.runtime.pause import image as pause
 from zun.interfaces.runtime import (
     Capabilities,
     ContainerSpec,
     ContainerState,
-    Credentials,
     EngineEvent,
-    EngineImage,
     ExecResult,
     HostFacts,
     ProcessList,
@@ -48,11 +44,7 @@ _STOP_SECONDS = 10
 _TRIES = 10
 
 
-def _silent(line: str) -> None:
-    """The progress callback of who does not care."""
-
-
-class DockerRuntime:
+class DockerRuntime(DockerImages):
     """One Docker engine, and in it the things of one deployment.
 
     ``timeout`` is the deadline of a call, in seconds; a stop gets its own time on top, a pull has ``pull_timeout``. ``memory_swap``
@@ -71,6 +63,7 @@ class DockerRuntime:
         memory_swap: int = -1,
         cgroups: Path = Path("/sys/fs/cgroup"),
     ) -> None:
+        super().__init__()
         self._http = DockerHttp(socket, timeout)
         self._objects = Objects(self._http, deployment)
         self._cgroups = cgroups
@@ -82,7 +75,8 @@ class DockerRuntime:
         """What this engine can do; asked once, and again after the engine was away."""
         engine = self._http.engine()
         if self._known is None or self._known[0] is not engine:
-            self._known = engine, docker_host.capabilities(yes(self._http.call("GET", "/info")).data, self._groups)
+            found = docker_host.capabilities(yes(self._http.call("GET", "/info")).data, self._groups)
+            self._known = engine, msgspec.structs.replace(found, architecture=engine.architecture)
         return self._known[1]
 
     def facts(self) -> HostFacts:
@@ -92,22 +86,6 @@ class DockerRuntime:
     def close(self) -> None:
         """Give up every connection; a running :meth:`events` ends. Later calls raise EngineUnavailable."""
         self._http.close()
-
-    # -- images ----------------------------------------------------------------------------------
-
-    def image(self, reference: str) -> EngineImage | None:
-        """The image that the engine holds under this reference, or None. Raises InvalidImage."""
-        named = urllib.parse.quote(image.parse(reference).exact, safe="/:@")
-        answer = self._http.call("GET", f"/images/{named}/json")
-        return None if answer.status == 404 else docker_read.image(yes(answer).data)
-
-    def pull(self, reference: str, credentials: Credentials | None = None, progress: Callable[[str], None] = _silent) -> EngineImage:
-        """Fetch an image. Raises ImagePullFailed with the registry's sentence, InvalidImage, and what ``progress`` raises to give up."""
-        pull(self._http, image.parse(reference), credentials, progress, self._pull_timeout)
-        held = self.image(reference)
-        if held is None:
-            raise errors.ImagePullFailed(image=reference, reason="it was pulled, but is not there")
-        return held
 
     # -- sandboxes -------------------------------------------------------------------------------
 

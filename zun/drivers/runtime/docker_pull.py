@@ -1,10 +1,11 @@
-"""Fetching an image through Docker, line by line, with an end to the waiting and a way out of it."""
+"""Fetching an image through Docker, and sending one, line by line, with an end to the waiting and a way out of it."""
 
 from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -12,44 +13,73 @@ import msgspec
 from zun import errors
 from zun.domain import image
 from zun.drivers.runtime.docker_http import DockerHttp
-from zun.interfaces.runtime import Credentials
+from zun.interfaces.runtime import Credentials, Progress
 
 #: seconds between two times that a pull asks whether it is still wanted, while Docker says nothing
 _ASK_EVERY = 1.0
 
+Failed = type[errors.ImagePullFailed] | type[errors.ImagePushFailed]
+
 
 def pull(
-    http: DockerHttp, reference: image.Reference, credentials: Credentials | None, progress: Callable[[str], None], limit: float
+    http: DockerHttp, reference: image.Reference, credentials: Credentials | None, progress: Callable[[Progress], None], limit: float
 ) -> None:
     """Raises ImagePullFailed with the registry's sentence, or after ``limit`` seconds; and whatever ``progress`` raises to give up.
 
     Docker says nothing at all until the registry has answered, and nothing while that stalls: ``progress`` is called every second, too,
-    with an empty line and in another thread.
+    with nothing in it and in another thread.
     """
     query = {"fromImage": reference.name, "tag": reference.version}
+    headers = _auth(reference, credentials)
+    # Closed by hand: whoever gives up in ``progress`` may keep the traceback, and with it an open connection.
+    with closing(_told(http, "/images/create", query, headers, reference, progress, limit, errors.ImagePullFailed)) as lines:
+        for told in lines:
+            progress(_progress(told))
+
+
+def push(
+    http: DockerHttp, reference: image.Reference, credentials: Credentials | None, progress: Callable[[Progress], None], limit: float
+) -> str:
+    """Send what Docker holds under the reference; returns its digest there. Raises ImagePushFailed; else as :func:`pull`."""
+    # Docker wants the header even where it has nothing to say.
+    headers = _auth(reference, credentials) or {"X-Registry-Auth": _encoded({})}
+    digest = ""
+    path, query = f"/images/{reference.name}/push", {"tag": reference.tag}
+    with closing(_told(http, path, query, headers, reference, progress, limit, errors.ImagePushFailed)) as lines:
+        for told in lines:
+            progress(_progress(told))
+            digest = str((told.get("aux") or {}).get("Digest") or digest)
+    if not digest:
+        raise errors.ImagePushFailed(image=str(reference), reason="the registry did not say what it has got")
+    return digest
+
+
+def _told(
+    http: DockerHttp,
+    path: str,
+    query: dict[str, Any],
+    headers: dict[str, str],
+    reference: image.Reference,
+    progress: Callable[[Progress], None],
+    limit: float,
+    failed: Failed,
+) -> Generator[dict[str, Any], None, None]:
+    """What Docker tells, line by line. Raises ``failed`` where a line tells of a failure, or none comes in time."""
     wanted = _Wanted(progress)
     try:
         with (
             wanted,
-            http.stream(
-                "POST",
-                "/images/create",
-                query=query,
-                headers=_auth(reference, credentials),
-                timeout=limit,
-                duration=limit,
-                waking=wanted.by,
-            ) as stream,
+            http.stream("POST", path, query=query, headers=headers, timeout=limit, duration=limit, waking=wanted.by) as stream,
         ):
             if stream.status >= 300:
-                raise errors.ImagePullFailed(image=str(reference), reason=stream.answer().message)
+                raise failed(image=str(reference), reason=stream.answer().message)
             for line in stream.lines():
                 told = _decoded(line)
                 if reason := _failure(told):
-                    raise errors.ImagePullFailed(image=str(reference), reason=reason)
-                progress(" ".join(str(told[key]) for key in ("id", "status", "progress") if told.get(key)))
+                    raise failed(image=str(reference), reason=reason)
+                yield told
     except TimeoutError:
-        raise errors.ImagePullFailed(image=str(reference), reason=f"not done within {limit:g} seconds") from None
+        raise failed(image=str(reference), reason=f"not done within {limit:g} seconds") from None
     except errors.EngineUnavailable:
         wanted.check()
         raise
@@ -59,7 +89,7 @@ def pull(
 class _Wanted:
     """Asks, in a thread of its own, whether somebody still waits for a stream; if not, wakes its reader."""
 
-    def __init__(self, progress: Callable[[str], None]) -> None:
+    def __init__(self, progress: Callable[[Progress], None]) -> None:
         self._progress = progress
         self._lock = threading.Lock()
         self._wake: Callable[[], None] | None = None
@@ -82,7 +112,7 @@ class _Wanted:
     def _ask(self) -> None:
         while not self._over.wait(_ASK_EVERY):
             try:
-                self._progress("")
+                self._progress(Progress())
             except BaseException as refusal:
                 with self._lock:
                     self._refusal = refusal
@@ -98,6 +128,17 @@ class _Wanted:
         self._thread.join()
 
 
+def _progress(told: dict[str, Any]) -> Progress:
+    counted = told.get("progressDetail")
+    done, total = (counted.get(name) if isinstance(counted, dict) else None for name in ("current", "total"))
+    return Progress(
+        of=str(told.get("id") or ""),
+        what=str(told.get("status") or ""),
+        done=done if isinstance(done, int) and done >= 0 else None,
+        total=total if isinstance(total, int) and total > 0 else None,
+    )
+
+
 def _failure(told: dict[str, Any]) -> str | None:
     """The registry's sentence. The field ``error`` is deprecated since API 1.48, and will be left out some day."""
     detail = told.get("errorDetail")
@@ -108,7 +149,7 @@ def _decoded(line: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(line, type=dict)
     except msgspec.DecodeError as error:
-        raise errors.EngineUnavailable(reason=f"it tells of a pull what is no JSON object: {error}") from error
+        raise errors.EngineUnavailable(reason=f"it tells of an image what is no JSON object: {error}") from error
 
 
 def _auth(reference: image.Reference, credentials: Credentials | None) -> dict[str, str]:
@@ -116,4 +157,8 @@ def _auth(reference: image.Reference, credentials: Credentials | None) -> dict[s
     if credentials is None or image.domain_of(credentials.domain) != image.domain_of(reference.domain):
         return {}
     account = {"username": credentials.username, "password": credentials.password, "serveraddress": reference.domain}
-    return {"X-Registry-Auth": base64.urlsafe_b64encode(msgspec.json.encode(account)).decode()}
+    return {"X-Registry-Auth": _encoded(account)}
+
+
+def _encoded(account: dict[str, str]) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(account)).decode()

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from zun import errors
+from zun.domain import image as references
 from zun.domain.lifecycle import EngineState
 from zun.drivers.runtime import labels
 from zun.interfaces.runtime import ContainerState, EngineEvent, EngineImage, HostFacts, SandboxState, Seen
@@ -132,7 +134,26 @@ def image(inspected: Json) -> EngineImage:
     """What ``GET /images/<reference>/json`` says."""
     exposed = (inspected.get("Config") or {}).get("ExposedPorts") or {}
     ports = sorted({int(port.partition("/")[0]) for port in exposed if port.partition("/")[0].isdecimal()})
-    return EngineImage(id=inspected["Id"], ports=ports, architecture=inspected.get("Architecture") or "")
+    return EngineImage(
+        id=inspected["Id"],
+        ports=ports,
+        architecture=inspected.get("Architecture") or "",
+        size=inspected.get("Size") or 0,
+        digests=_digests(inspected.get("RepoDigests") or ()),
+    )
+
+
+def _digests(told: Iterable[str]) -> dict[str, str]:
+    """Digests by repository; the engine's own way of writing a repository leaves out what is the hub's."""
+    found = {}
+    for text in told:
+        try:
+            reference = references.parse(text, ours=True)
+        except errors.InvalidImage:
+            continue  # an image without a name: <none>@sha256:...
+        if reference.digest is not None:
+            found[reference.name] = reference.digest
+    return found
 
 
 def facts(info: Json, disk_total: int, disk_quota: bool) -> HostFacts:

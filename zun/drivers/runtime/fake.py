@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
 import msgspec
 
 from zun import errors
-from zun.domain import image
 from zun.domain.lifecycle import EngineState
 from zun.drivers.runtime.fake_engine import ALIVE, FakeEngine, Program, Thing
+from zun.drivers.runtime.fake_images import FakeImages
 from zun.interfaces.runtime import (
     Capabilities,
     ContainerSpec,
     ContainerState,
-    Credentials,
     EngineEvent,
-    EngineImage,
     ExecResult,
     HostFacts,
     ProcessList,
@@ -35,11 +33,7 @@ _HOST_MEMORY = 4096
 _DEADLY = frozenset("HUP INT QUIT KILL TERM USR1 USR2 ABRT ALRM PIPE".split())
 
 
-def _silent(line: str) -> None:
-    """The progress callback of who does not care."""
-
-
-class FakeRuntime:
+class FakeRuntime(FakeImages):
     """A runtime of the fake engine. Any number of them may share one engine, in one deployment or in several."""
 
     name = "fake"
@@ -51,7 +45,7 @@ class FakeRuntime:
     def capabilities(self) -> Capabilities:
         """Everything but disk quotas."""
         with self._call("capabilities"):
-            return Capabilities(sandbox_limits=True)
+            return Capabilities(sandbox_limits=True, architecture=self._engine.architecture)
 
     def facts(self) -> HostFacts:
         """A small host."""
@@ -73,23 +67,6 @@ class FakeRuntime:
         with self._engine.changed:
             self._closed = True
             self._engine.changed.notify_all()
-
-    # -- images ----------------------------------------------------------------------------------
-
-    def image(self, reference: str) -> EngineImage | None:
-        """What ``engine.images`` has under it."""
-        with self._call("image", reference):
-            return self._engine.images.get(image.parse(reference).exact)
-
-    def pull(self, reference: str, credentials: Credentials | None = None, progress: Callable[[str], None] = _silent) -> EngineImage:
-        """What ``engine.registry`` has under it, else ImagePullFailed."""
-        name = image.parse(reference).exact
-        with self._call("pull", reference):
-            if name not in self._engine.registry:
-                raise errors.ImagePullFailed(image=reference, reason="manifest unknown")
-            progress(f"Pulling from {name}")
-            self._engine.images[name] = self._engine.registry[name]
-            return self._engine.images[name]
 
     # -- sandboxes -------------------------------------------------------------------------------
 

@@ -131,6 +131,11 @@ class FakeEngine:
         #: by canonical reference: what the engine holds, and what its registry would give
         self.images: dict[str, EngineImage] = dict(images or {})
         self.registry: dict[str, EngineImage] = {}
+        #: what its programs are built for
+        self.architecture = "amd64"
+        #: by domain, user and password that open a registry; and what was shown to which domain, the newest last
+        self.accounts: dict[str, tuple[str, str]] = {}
+        self.shown: deque[tuple[str, tuple[str, str] | None]] = deque(maxlen=_NEWS_KEPT)
         self.programs: dict[tuple[str, ...], Program] = {}
         #: numbered, with the deployment that each is of
         self.news: deque[tuple[int, str, EngineEvent]] = deque(maxlen=_NEWS_KEPT)
