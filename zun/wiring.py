@@ -25,22 +25,25 @@ from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
 from zun.conductor.accept import Accept, Defaults
 from zun.conductor.admin import Admin
+from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
 from zun.conductor.place import Place
+from zun.conductor.registries import Registries
 from zun.conductor.sweep import Sweep
 from zun.conductor.verbs import Verbs
 from zun.conductor.work import Desk
-from zun.conf import quota
+from zun.conf import quota, secrets
 from zun.db.engine import Pool
 from zun.db.migrate import upgrade
 from zun.db.store import SqlStore
+from zun.domain.image import is_registry
 from zun.drivers.image.registry import RegistryImages
 from zun.drivers.inventory.local import LocalInventory
 from zun.drivers.network.engine import EngineNetwork
 from zun.drivers.runtime.docker import DockerRuntime
 from zun.drivers.volume.local import LocalVolumes
-from zun.interfaces.rpc import Agent, Agents, Conductor, HostReport
-from zun.interfaces.runtime import Runtime
+from zun.interfaces.rpc import Access, Agent, Agents, Conductor, HostReport
+from zun.interfaces.runtime import Credentials, Runtime
 from zun.interfaces.store import Store
 from zun.pulse import Pulse
 from zun.rpc import local
@@ -69,6 +72,8 @@ class ControlPlane:
     place: Place
     sweep: Sweep
     desk: Desk
+    registries: Registries
+    images: HostImages
     placing: Pulse
     sweeping: Pulse
 
@@ -88,8 +93,9 @@ class Embedded:
     def __init__(
         self, conf: cfg.ConfigOpts, *, runtime: Runtime | None = None, clock: Clock = utcnow, fault: saga.FaultPoint = saga.no_fault
     ) -> None:
-        """Raises OSError where the state folder cannot be used."""
+        """Raises OSError where the state folder cannot be used, ValueError for what is no key of a secret."""
         state = Path(conf.state_path)
+        secrets.ensure_key(conf)
         upgrade(conf.database.connection)
         self.store: Store = database(conf, clock)
         self.runtime = runtime or docker(conf, deployment(state))
@@ -99,13 +105,14 @@ class Embedded:
             network=EngineNetwork(),
             volumes=LocalVolumes(state / "files"),
             pull_policy=conf.default_image_pull_policy,
+            default_registry=default_registry(conf),
         )
         agents: dict[str, Agent] = {}
         self.control = control_plane(conf, self.store, plugs, local.LocalAgents(agents), clock)
         conductor = local.link(Conductor, self.control.desk)  # type: ignore[type-abstract]
         # A create that waits from before a long pause must not find its only host down because that has not said hello yet.
         self.agent = agent(conf, conductor, plugs, clock, fault, greeted=self.control.placing.start)
-        agents[conf.host] = local.link(Agent, ask(conf, self.runtime, self.agent.poke))  # type: ignore[type-abstract]
+        agents[conf.host] = local.link(Agent, ask(conf, plugs, self.agent.poke))  # type: ignore[type-abstract]
         self.app: Any = make_app(
             conf=conf,
             store=self.store,
@@ -113,6 +120,8 @@ class Embedded:
             verbs=self.control.verbs,
             admin=self.control.admin,
             networks=Networks(plugs.network, self.control.verbs),
+            registries=self.control.registries,
+            images=self.control.images,
             clock=clock,
             authenticate=lambda app: BasicAuth(app, conf),
         )
@@ -172,6 +181,21 @@ def docker(conf: cfg.ConfigOpts, name: str) -> DockerRuntime:
     )
 
 
+def default_registry(conf: cfg.ConfigOpts) -> Access | None:
+    """The registry of images whose names say none. Raises ValueError for a name that no registry can have."""
+    options = conf.docker
+    if not options.default_registry:
+        return None
+    if not is_registry(options.default_registry):
+        raise ValueError(f"[docker] default_registry: {options.default_registry!r} cannot begin the name of an image")
+    credentials = None
+    if options.default_registry_username and options.default_registry_password:
+        credentials = Credentials(
+            domain=options.default_registry, username=options.default_registry_username, password=options.default_registry_password
+        )
+    return Access(domain=options.default_registry, credentials=credentials)
+
+
 def decided(conf: cfg.ConfigOpts) -> Defaults:
     """What the operator decides for what requests leave open."""
     return Defaults(
@@ -201,6 +225,7 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
             agents.on(host).look()
 
     defaults = decided(conf)
+    vault = secrets.vault(conf)
     return ControlPlane(
         accept=Accept(
             store,
@@ -233,7 +258,9 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
         ),
         place=place,
         sweep=sweep,
-        desk=Desk(store, inventory, clock=clock, poke=poke),
+        desk=Desk(store, inventory, clock=clock, poke=poke, vault=vault),
+        registries=Registries(store, vault),
+        images=HostImages(store, agents, plugs.images, clock=clock, service_down_time=conf.compute.service_down_time, poke=poke),
         placing=placing,
         sweeping=sweeping,
     )
@@ -263,11 +290,12 @@ def agent(
     return AgentLoop(conf.host, conductor, plugs, report=report, clock=clock, pace=pace, fault=fault, greeted=greeted)
 
 
-def ask(conf: cfg.ConfigOpts, runtime: Runtime, poke: Callable[[], None]) -> Ask:
+def ask(conf: cfg.ConfigOpts, plugs: Plugs, poke: Callable[[], None]) -> Ask:
     """What the agent of this host answers while the caller waits."""
     return Ask(
-        runtime,
+        plugs.runtime,
         poke,
+        images=plugs.images,
         execute_timeout=conf.docker.execute_timeout,
         log_limit=conf.compute.log_limit,
         output_limit=conf.compute.execute_output_limit,

@@ -18,7 +18,10 @@ from zun import errors
 from zun.api.app import make_app
 from zun.conductor.accept import Accept, Defaults
 from zun.conductor.admin import Admin
+from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
+from zun.conductor.registries import Registries
+from zun.conductor.vault import Vault
 from zun.conductor.verbs import Verbs
 from zun.domain.container import Container
 from zun.domain.host import COMPUTE, Host, Service
@@ -28,11 +31,13 @@ from zun.domain.sandbox import Sandbox
 from zun.drivers.inventory.local import LocalInventory
 from zun.drivers.network.engine import EngineNetwork
 from zun.drivers.volume.local import LocalVolumes
-from zun.interfaces.runtime import ExecResult, ProcessList, Stats
+from zun.interfaces.runtime import ExecResult, FoundImage, ProcessList, Stats
 from zun.interfaces.store import Store
 
 NOW = datetime(2024, 5, 1, 12, 30, 0, 1)
 HOST = "node-1"
+#: what seals passwords here
+KEY = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTI="
 OWN = "a" * 32
 OTHER = "b" * 32
 
@@ -87,6 +92,9 @@ class Agent:
     def update(self, container: str, cpu: float | None, memory: int | None) -> None:
         self._reply("update", cpu, memory)
 
+    def search_images(self, driver: str, term: str, exact: bool) -> list[FoundImage]:
+        return self._reply("search_images", driver, term, exact)
+
 
 class Agents:
     def __init__(self, agent: Agent) -> None:
@@ -135,6 +143,15 @@ class Edge:
             ),
             verbs=verbs,
             networks=Networks(network, verbs),
+            registries=Registries(store, Vault(lambda: [KEY])),
+            images=HostImages(
+                store,
+                Agents(self.agent),  # type: ignore[arg-type]
+                {"docker": Images()},  # type: ignore[dict-item]
+                clock=lambda: NOW,
+                service_down_time=180,
+                poke=lambda host: None,
+            ),
             admin=Admin(
                 store,
                 inventory,

@@ -72,7 +72,7 @@ FIELDS = [
     ("exposed_ports", {"80/tcp": {}}, "1.24", GATE),
 ]
 #: what this deployment refuses by name once the version allows it, and what only a changed policy allows
-NOT_SERVED = {"registry": REFUSED, "exposed_ports": REFUSED, "privileged": DENIED}
+NOT_SERVED = {"registry": "container.registry-not-found", "exposed_ports": REFUSED, "privileged": DENIED}
 
 
 @pytest.mark.parametrize(("field", "value", "since", "below"), FIELDS, ids=lambda each: str(each)[:24])
@@ -188,7 +188,7 @@ WRONG = [
     ("auto_remove", "true", "must be a boolean or null"),
     ("hostname", None, "must be a string"),
     ("hostname", "a b", "must match the pattern"),
-    ("image_driver", "floppy", "must be one of 'docker', 'None'"),
+    ("image_driver", "floppy", "must be one of 'docker', 'glance', 'None'"),
     ("image_pull_policy", "rarely", "must be one of"),
     ("nets", [{}], "exactly one of 'network', 'port'"),
     ("nets", [{"network": "a", "port": "b"}], "exactly one of"),
@@ -286,7 +286,6 @@ def test_exposed_ports_and_security_groups_exclude_each_other(edge: Edge) -> Non
         ("security_groups", ["web"]),
         ("exposed_ports", {"80": {}}),
         ("mounts", [{"source": "vol", "destination": "/data"}]),
-        ("registry", "mine"),
         ("disk", 5),
         ("cpu_policy", "dedicated"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ from zun.api.routes import ROUTES
 from zun.db.store import SqlStore
 from zun.domain.container import Container
 from zun.domain.host import Host, Service
+from zun.domain.host_image import Image, ImageState
 from zun.domain.lifecycle import Status
+from zun.domain.registry import Registry
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.runtime import ExecResult, ProcessList, Stats
 
 C = "/v1/containers"
+R = "/v1/registries"
+IMAGE_UUID = "11111111-2222-4333-8444-555555555555"
 CREATE = {"image": "busybox"}
 SPARE = "host=spare&binary=zun-compute"
 
@@ -51,6 +56,18 @@ OPERATIONS: list[tuple[str, str, str, Any, Any, str]] = [
     ("container:stats", "GET", f"{C}/web/stats", None, Stats(cpu_percent=0, memory_used=0, memory_limit=0), "xxxx"),
     ("container:actions", "GET", f"{C}/web/container_actions", None, None, "xxxx"),
     ("container:network_list", "GET", f"{C}/web/network_list", None, None, "xxxx"),
+    ("container:commit", "POST", f"{C}/web/commit?repository=mine", None, None, ".xxx"),
+    ("image:pull", "POST", "/v1/images", {"repo": "new", "host": "node-1"}, None, "...x"),
+    ("image:get_all", "GET", "/v1/images", None, None, "...x"),
+    ("image:get_one", "GET", f"/v1/images/{IMAGE_UUID}", None, None, "...x"),
+    ("image:delete", "DELETE", f"/v1/images/{IMAGE_UUID}", None, None, "...x"),
+    ("image:search", "GET", "/v1/images/team/web/search", None, [], "xxxx"),
+    ("registry:create", "POST", R, {"registry": {"domain": "reg.example"}}, None, ".xxx"),
+    ("registry:get_all", "GET", R, None, None, "xxxx"),
+    ("registry:get_all_all_projects", "GET", f"{R}?all_projects=true", None, None, "...x"),
+    ("registry:get_one", "GET", f"{R}/mine", None, None, "xxxx"),
+    ("registry:update", "PATCH", f"{R}/mine", {"registry": {"name": "ours"}}, None, ".xxx"),
+    ("registry:delete", "DELETE", f"{R}/mine", None, None, ".xxx"),
     ("zun-service:get_all", "GET", "/v1/services", None, None, "...x"),
     ("zun-service:enable", "PUT", f"/v1/services/enable?{SPARE}", None, None, "...x"),
     ("zun-service:disable", "PUT", f"/v1/services/disable?{SPARE}", None, None, "...x"),
@@ -87,9 +104,11 @@ def test_each_operation_by_each_role(edge: Edge, rule: str, method: str, path: s
 
 def start_anew(edge: Edge) -> None:
     with edge.store.write() as tx:
-        for entity in (Container, Sandbox, Service, Host):
+        for entity in (Container, Sandbox, Service, Host, Image, Registry):
             for row in tx.find(entity):
                 tx.drop(row)
+        tx.add(Registry(uuid=str(uuid.uuid4()), project_id=OWN, user_id="mia", name="mine", domain="reg.example"))
+        tx.add(Image(uuid=IMAGE_UUID, project_id=OWN, user_id="ada", host="node-1", repo="old", status=ImageState.AVAILABLE))
     edge.add_host(), edge.add_host("spare")
     edge.add_container("web")
     edge.add_container("stopped", status=Status.STOPPED)
@@ -103,6 +122,8 @@ def test_every_rule_of_an_operation_is_in_the_table() -> None:
         "container:get_one:privileged",
         "container:get_one:runtime",
         "container:action:events",
+        # since 1.41
+        "image:actions",
         # gone at 1.40, or refused without Neutron
         "container:rename",
         "container:add_security_group",

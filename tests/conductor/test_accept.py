@@ -45,7 +45,7 @@ def test_what_a_request_leaves_open_is_the_operators_default_and_counts(make_wor
         ({"exposed_ports": {"80/tcp": {}}}, errors.NotOffered),
         ({"mounts": [{"type": "volume", "source": "v", "destination": "/v"}]}, errors.NotOffered),
         ({"mounts": [{"type": "bind", "source": "!", "destination": "/v"}]}, errors.InvalidValue),
-        ({"registry": "r"}, errors.NotOffered),
+        ({"registry": "r"}, errors.RegistryNotFound),
         ({"disk": 1}, errors.NotOffered),
         ({"cpu_policy": "dedicated"}, errors.NotOffered),
         ({"requested_host": "nowhere"}, errors.HostNotFound),

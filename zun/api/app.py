@@ -19,12 +19,14 @@ from zun import errors
 from zun.api import context, failures, microversion, paths, reading
 from zun.api.auth import WSGI
 from zun.api.call import Answer, Call, Parts
-from zun.api.derive import Form, Forms, Loaded
+from zun.api.derive import Form, Forms, Loaded, Purpose
 from zun.api.policy import Policy
 from zun.api.routes import ROUTES, Route, Who
 from zun.conductor.accept import Accept
 from zun.conductor.admin import Admin
+from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
+from zun.conductor.registries import Registries
 from zun.conductor.verbs import Verbs
 from zun.conf.limits import bounds
 from zun.domain.model import Version
@@ -43,6 +45,8 @@ def make_app(
     verbs: Verbs,
     admin: Admin,
     networks: Networks,
+    registries: Registries,
+    images: HostImages,
     clock: Callable[[], datetime],
     authenticate: Callable[[WSGI], WSGI],
 ) -> WSGI:
@@ -53,6 +57,8 @@ def make_app(
         verbs=verbs,
         admin=admin,
         networks=networks,
+        registries=registries,
+        images=images,
         policy=Policy(conf),
         forms=Forms(bounds(conf)),
         clock=clock,
@@ -197,6 +203,8 @@ def serve(route: Route, call: Call, request: falcon.Request) -> Any:
     form = call.parts.forms.get(route.options, route.entity, route.purpose, call.version)
     call.query = reading.query(request)
     body = {} if route.method == "GET" else reading.body(request, call.parts.max_body)
+    if route.wrapped:
+        call.query, body = {}, reading.unwrapped(call.query, body, route.wrapped, needed=route.purpose is Purpose.CREATE)
     loaded = None if route.verb else _load(route, form, call, body)
     if route.all_projects and getattr(call.options, "all_projects", False):
         call.require(route.all_projects)

@@ -53,6 +53,32 @@ class Delete(msgspec.Struct, frozen=True, kw_only=True):
     all_projects: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = False
 
 
+class Pull(msgspec.Struct, frozen=True, kw_only=True):
+    """Which account opens the image's registry. The others are leftovers that clients may still send; they have no effect."""
+
+    registry: Annotated[
+        str | None, Field(doc="name or uuid of the registry that opens it", create=kinds.REGISTRY, since=Version(1, 41))
+    ] = None
+    image_id: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
+    tag: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
+    size: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
+    image_pull_policy: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """Where images are searched for, and whether the name must be all of theirs."""
+
+    image_driver: Annotated[str | None, Field(create=kinds.IMAGE_DRIVER)] = None
+    exact_match: Annotated[bool, Field(create=kinds.BOOLEAN)] = False
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """What the new image is called."""
+
+    repository: Annotated[str, Field(create=kinds.IMAGE, required=True)]
+    tag: Annotated[str | None, Field(create=kinds.TAG)] = None
+
+
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How many seconds a container is given to end by itself."""
 

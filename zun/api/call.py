@@ -12,7 +12,9 @@ from zun.api.context import Context
 from zun.api.derive import Forms
 from zun.conductor.accept import Accept
 from zun.conductor.admin import Admin
+from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
+from zun.conductor.registries import Registries
 from zun.conductor.verbs import Verbs
 from zun.domain.action import Caller
 from zun.domain.model import Version
@@ -41,6 +43,8 @@ class Parts:
     verbs: Verbs
     admin: Admin
     networks: Networks
+    registries: Registries
+    images: HostImages
     policy: Rules
     forms: Forms
     clock: Callable[[], datetime]

@@ -9,13 +9,16 @@ from zun.api.call import Call
 from zun.api.reading import excerpt
 from zun.api.views import Shape, exact_time
 from zun.domain.action import Action, StepEvent
-from zun.domain.model import Json
+from zun.domain.model import Json, Version
 from zun.interfaces.store import Page
 
 
 def _start(row: Action, _: Any) -> str | None:
     return exact_time(row.created_at)
 
+
+#: how far a step has come, or what came of it, in words
+_DETAILS = Version(1, 41)
 
 SHAPE = Shape(Action, without=("uuid", "created_at", "updated_at"), computed={"start_time": _start}, time=exact_time)
 
@@ -35,15 +38,21 @@ def show(call: Call) -> Json:
         rows = tx.find(Action, {"container_uuid": call.row.uuid, "request_id": asked}, Page(limit=1, descending=True))
     if not rows:
         raise errors.ActionNotFound(id=excerpt(asked))
+    return {**SHAPE.view(version=call.version)(rows[0], None), "events": events(call, rows[0])}
+
+
+def events(call: Call, action: Action) -> list[Json]:
+    """How each step of an action went; one that is under way has neither an end nor a result."""
     traceback = call.parts.policy.allows("container:action:events", call.context)
-    return {**SHAPE.view(version=call.version)(rows[0], None), "events": [_event(event, traceback) for event in rows[0].events]}
+    return [_event(event, traceback, call.version >= _DETAILS) for event in action.events]
 
 
-def _event(event: StepEvent, traceback: bool) -> Json:
-    return {
+def _event(event: StepEvent, traceback: bool, details: bool) -> Json:
+    shown = {
         "event": event.event,
         "start_time": exact_time(event.start_time),
         "finish_time": exact_time(event.finish_time),
         "result": event.result,
         "traceback": event.traceback if traceback else None,
     }
+    return {**shown, "details": event.details} if details else shown

@@ -31,6 +31,9 @@ def normal(path: str) -> str:
         return V1
     if segments[0] != "v1":
         segments.insert(0, "v1")
+    if segments[1:2] == ["images"] and segments[-1] == "search" and len(segments) > 4:
+        # The name of an image has slashes of its own.
+        segments[2:-1] = ["%2F".join(segments[2:-1])]
     return "/" + "/".join(segments)
 
 

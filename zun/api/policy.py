@@ -60,6 +60,7 @@ EXTRA: tuple[tuple[str, Who, str, str, str], ...] = (
     ("container:get_one_all_projects", Who.ADMIN, "Show a container of any project.", "GET", "/v1/containers/{id}"),
     ("container:delete_all_projects", Who.ADMIN, "Delete a container of any project.", "DELETE", "/v1/containers/{id}"),
     ("container:delete_force", Who.ADMIN, "Delete a container whatever its state.", "DELETE", "/v1/containers/{id}"),
+    ("registry:get_all_all_projects", Who.ADMIN, "List the registries of all projects.", "GET", "/v1/registries"),
     (
         "container:action:events",
         Who.ADMIN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -71,6 +71,22 @@ def body(request: falcon.Request, limit: int) -> dict[str, Any]:
         raise errors.UnsupportedMediaType()
     parsed = parse(data)
     return parsed if isinstance(parsed, dict) else {}
+
+
+def unwrapped(query: Mapping[str, str], body: Mapping[str, Any], name: str, *, needed: bool) -> dict[str, Any]:
+    """The object that is the only member of the body. Nothing of it may stand in the query, which ends up in logs.
+
+    Raises SchemaValidationError; where it is not ``needed``, a body without any member is an empty one.
+    """
+    for stranger in query:
+        raise errors.SchemaValidationError(field=excerpt(stranger), rule="is not a query parameter of this call")
+    for stranger in body.keys() - {name}:
+        raise errors.SchemaValidationError(field=excerpt(stranger), rule=f"is not known to this call, which takes '{name}'")
+    if name not in body and not needed:
+        return {}
+    if not isinstance(body.get(name), dict):
+        raise errors.SchemaValidationError(field=name, rule="is required, and must be an object")
+    return dict(body[name])
 
 
 def parse(data: bytes) -> Any:

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from zun.api import container_actions, containers, discovery, networks, places, quotas
+from zun.api import container_actions, containers, discovery, images, networks, places, quotas, registries
 from zun.api.arguments import (
     Attach,
+    Commit,
     Create,
     Delete,
     Detach,
@@ -28,7 +29,9 @@ from zun.api.arguments import (
     Nothing,
     OneService,
     Paging,
+    Pull,
     Rename,
+    Search,
     Show,
     Top,
     Usages,
@@ -36,7 +39,9 @@ from zun.api.arguments import (
 from zun.api.call import Call
 from zun.api.derive import Purpose, Strict
 from zun.domain.container import Container
+from zun.domain.host_image import Image
 from zun.domain.model import MAX_VERSION, MIN_VERSION, Entity, Version
+from zun.domain.registry import Registry
 
 
 class Who(enum.Enum):
@@ -76,6 +81,8 @@ class Route:
     verb: str | None = None
     #: needed besides the rule when all_projects is true
     all_projects: str | None = None
+    #: the one member of the body that has all else in it
+    wrapped: str | None = None
 
 
 def _public(path: str, handler: Callable[[Call], Any], doc: str) -> Route:
@@ -127,8 +134,26 @@ def _network(method: str, name: str, path: str, handler: Callable[[Call], Any], 
 
 #: the last one in which security groups of a container are changed here; since then on its ports, in Neutron
 _GROUPS = Version(1, 14)
+
+
+def _registry(method: str, name: str, path: str, handler: Callable[[Call], Any], who: Who, doc: str, **more: Any) -> Route:
+    """A row of a call on private registries."""
+    finds = None if path == "" else registries.find
+    return Route(
+        method=method, path=f"/v1/registries{path}", handler=handler, doc=doc, rule=f"registry:{name}", who=who, finds=finds, **more
+    )
+
+
+def _image(method: str, name: str, path: str, handler: Callable[[Call], Any], who: Who, doc: str, **more: Any) -> Route:
+    """A row of a call on images of hosts."""
+    finds = None if path in ("", "/{id}/search") else images.find
+    return Route(method=method, path=f"/v1/images{path}", handler=handler, doc=doc, rule=f"image:{name}", who=who, finds=finds, **more)
+
+
 #: from microversion 1.4 on
 _HOSTS = Version(1, 4)
+#: what is ours begins here
+_OURS = Version(1, 41)
 _BOTH = Strict.QUERY | Strict.BODY
 
 # fmt: off
@@ -199,5 +224,26 @@ ROUTES: tuple[Route, ...] = (
     _quota("GET", "quota_classes/{name}", quotas.show_class, "quota_class:get", Who.ADMIN, "Show the limits of a class of projects."),
     _quota("PUT", "quota_classes/{name}", quotas.update_class, "quota_class:update", Who.ADMIN, "Change the limits of a class of projects.",
            options=Limits, strict=_BOTH),
+
+    _registry("POST", "create", "", registries.create, Who.MEMBER, "Keep the name of a registry and an account in it.",
+              status=201, entity=Registry, purpose=Purpose.CREATE, strict=_BOTH, wrapped="registry"),
+    _registry("GET", "get_all", "", registries.index, Who.READER, "List registries.",
+              options=List, entity=Registry, purpose=Purpose.FILTER, strict=Strict.QUERY, all_projects="registry:get_all_all_projects"),
+    _registry("GET", "get_one", "/{id}", registries.show, Who.READER, "Show a registry, without its password."),
+    _registry("PATCH", "update", "/{id}", registries.update, Who.MEMBER, "Change a registry or its account.",
+              entity=Registry, purpose=Purpose.UPDATE, strict=_BOTH, wrapped="registry"),
+    _registry("DELETE", "delete", "/{id}", registries.delete, Who.MEMBER, "Forget a registry and its account.", status=204),
+
+    _image("POST", "pull", "", images.pull, Who.ADMIN, "Have a host pull an image.",
+           status=202, options=Pull, entity=Image, purpose=Purpose.CREATE, strict=_BOTH),
+    _image("GET", "get_all", "", images.index, Who.ADMIN, "List images of hosts that the project has asked for.", options=Paging),
+    _image("GET", "get_one", "/{id}", images.show, Who.ADMIN, "Show an image of a host."),
+    _image("DELETE", "delete", "/{id}", images.delete, Who.ADMIN, "Remove an image from its host."),
+    _image("GET", "actions", "/{id}/image_actions", images.actions, Who.ADMIN, "List what was done to an image.", since=_OURS),
+    _image("GET", "actions", "/{id}/image_actions/{request_id}", images.action, Who.ADMIN,
+           "Show how something went that was done to an image, or how far it has come.", since=_OURS),
+    _image("GET", "search", "/{id}/search", images.search, Who.READER, "Search a registry for images.",
+           options=Search, strict=Strict.QUERY),
+    _ask("POST", "commit", images.commit, Who.MEMBER, "Make an image of a container.", status=202, options=Commit, strict=Strict.QUERY),
 )
 # fmt: on

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from zun import errors
+from zun.compute import pulling
 from zun.compute.job import Job
 from zun.domain.lifecycle import Desired, EngineState
-from zun.interfaces.runtime import ContainerSpec, ContainerState, Progress, SandboxSpec
+from zun.interfaces.runtime import ContainerSpec, ContainerState, SandboxSpec
 from zun.saga import Step
 
 
@@ -26,17 +27,10 @@ def pull_image(job: Job) -> None:
     made = None if job.work.action.action == "create" and not job.again else job.runtime.inspect(container.uuid)
     # Only a rebuild makes a newer object beside the one that is there.
     if made is not None and (made.revision >= container.revision or job.work.action.action != "rebuild") and not _orphaned(job, made):
-        held = job.runtime.image(container.image) if job.work.action.action == "create" else None
+        held = pulling.held(job) if job.work.action.action == "create" else None
         job.ports = held.ports if held else None
         return
-    driver = job.plugs.images.get(container.image_driver)
-    if driver is None:
-        raise errors.InvalidImage(image=container.image, reason=f"host has no image driver {container.image_driver!r}")
-
-    def progress(told: Progress) -> None:
-        job.cancelled()
-
-    image = driver.ensure(container.image, container.image_pull_policy or job.plugs.pull_policy, None, progress)
+    image = pulling.fetch(job)
     job.image_id = image.id
     job.ports = image.ports
 

@@ -6,21 +6,26 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from zun import errors, saga
 from zun.compute.book import Book, observe
-from zun.domain.action import ActionState, StepEvent
+from zun.compute.progress import Reporter, event_name
+from zun.domain.action import Action, ActionState, StepEvent
 from zun.domain.container import Container
 from zun.domain.lifecycle import Observation
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.images import Images
 from zun.interfaces.network import Addresses, Network
-from zun.interfaces.rpc import Outcome, SandboxFacts, Work
+from zun.interfaces.rpc import Access, Outcome, SandboxFacts, Work
 from zun.interfaces.runtime import Bind, ContainerState, Runtime, SandboxState
 from zun.interfaces.volumes import Volumes
 from zun.saga import Step
 
 LOG = logging.getLogger(__name__)
+
+#: asks a conductor what opens the registry of a uuid, for the work in hand
+Opens = Callable[[str], Access]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,27 @@ class Plugs:
     network: Network
     volumes: Volumes
     pull_policy: str = "ifnotpresent"
+    #: the registry of images whose names say none, and what opens it; None is the hub, without an account
+    default_registry: Access | None = None
+
+
+def _opens_nothing(registry_uuid: str) -> Access:
+    raise errors.RegistryNotFound(id=registry_uuid)
+
+
+class Carried(Protocol):
+    """What can be carried through: its action, and who says whether it is wanted still."""
+
+    @property
+    def action(self) -> Action:
+        """The action that it is."""
+
+    @property
+    def cancelled(self) -> Callable[[], None]:
+        """Raises to give up."""
+
+
+J = TypeVar("J", bound=Carried)
 
 
 @dataclass(slots=True)
@@ -43,15 +69,25 @@ class Job:
     container: Container
     sandbox: Sandbox
     cancelled: Callable[[], None] = lambda: None
+    #: asks a conductor for what opens a registry
+    opens: Opens = field(default=_opens_nothing)
+    reporter: Reporter = field(default_factory=Reporter)
     #: these steps may have been done before: by an earlier life, or by a call whose answer was lost
     again: bool = False
     binds: list[Bind] = field(default_factory=list)
     image_id: str | None = None
     ports: list[int] | None = None
+    #: the image's, in its registry
+    digest: str | None = None
     state: SandboxState | None = None
     addresses: Addresses = field(default_factory=dict)
     #: what the engine showed of the container at the end of the last step that changed it
     seen: ContainerState | None = None
+
+    @property
+    def action(self) -> Action:
+        """The action that this is."""
+        return self.work.action
 
     @property
     def runtime(self) -> Runtime:
@@ -76,8 +112,8 @@ class Job:
 
 
 def run(
-    job: Job,
-    steps: Sequence[Step[Job]],
+    job: J,
+    steps: Sequence[Step[J]],
     *,
     clock: Callable[[], datetime],
     fault: saga.FaultPoint,
@@ -85,10 +121,10 @@ def run(
 ) -> tuple[str | None, list[str], saga.Record]:
     """Carry the job through. Returns the reason of its failure (None: done), the leftovers and the record.
 
-    While ``patient``, an engine that does not answer is waited for: :class:`~zun.saga.SagaInterrupted` says so.
+    While ``patient``, an engine or a conductor that does not answer is waited for: :class:`~zun.saga.SagaInterrupted` says so.
     """
     record = saga.Record()
-    if job.work.action.state is ActionState.UNDOING:
+    if job.action.state is ActionState.UNDOING:
         leftovers = saga.unwind(steps, job, fault=fault)
         return None if not leftovers else "The undoing failed again.", leftovers, record
     try:
@@ -99,11 +135,11 @@ def run(
             record=record,
             fault=fault,
             cancelled=job.cancelled,
-            passing=lambda cause: patient and isinstance(cause, errors.EngineUnavailable),
+            passing=lambda cause: patient and isinstance(cause, errors.ServiceUnavailable),
         )
     except saga.SagaFailed as failure:
         if not isinstance(failure.cause, errors.ZunError):
-            LOG.error("step %s of %s failed", failure.step, job.work.action.action, exc_info=failure.cause)
+            LOG.error("step %s of %s failed", failure.step, job.action.action, exc_info=failure.cause)
         reason = str(failure.cause) or type(failure.cause).__name__
         return reason, failure.leftovers, record
     return None, [], record
@@ -117,18 +153,25 @@ def outcome(job: Job, book: Book, reason: str | None, leftovers: list[str], reco
         observations=_look(job, book, patient, went_well=reason is None),
         sandbox=job.facts() if reason is None else None,
         ports={job.container.uuid: job.ports} if job.ports is not None else {},
-        events=[
-            StepEvent(
-                event=f"compute__{step.name}",
-                start_time=step.started,
-                finish_time=step.finished,
-                result="Error" if step.error else "Success",
-                traceback=step.error,
-            )
-            for step in record.steps
-        ],
+        digests={job.container.uuid: job.digest} if job.image_id is not None else {},
+        events=events(record, job.reporter),
         leftovers=leftovers,
     )
+
+
+def events(record: saga.Record, reporter: Reporter) -> list[StepEvent]:
+    """What became of the steps, in the form that is written down."""
+    return [
+        StepEvent(
+            event=event_name(step.name),
+            start_time=step.started,
+            finish_time=step.finished,
+            result="Error" if step.error else "Success",
+            traceback=step.error,
+            details=reporter.details.get(step.name),
+        )
+        for step in record.steps
+    ]
 
 
 def _look(job: Job, book: Book, patient: bool, *, went_well: bool) -> list[Observation]:

@@ -13,14 +13,16 @@ from functools import partial
 from zun import errors, saga
 from zun.compute import job as jobs
 from zun.compute.book import Book
+from zun.compute.images import ImageHands
 from zun.compute.job import Job, Plugs
 from zun.compute.lanes import Lanes
 from zun.compute.observe import Watch
 from zun.compute.outbox import Outbox
+from zun.compute.progress import Reporter
 from zun.compute.verbs import SAGAS
 from zun.domain.action import ActionState
 from zun.domain.lifecycle import Failed
-from zun.interfaces.rpc import Conductor, HostReport, Outcome, Work
+from zun.interfaces.rpc import Access, Conductor, HostReport, Outcome, Work
 from zun.pulse import Pulse
 
 LOG = logging.getLogger(__name__)
@@ -91,6 +93,18 @@ class AgentLoop:
         # Looking at containers never waits for a thread that a slow action holds.
         self._lanes = lanes or Lanes(MOST_IN_HAND + 8)
         self._outbox = Outbox(conductor, host, self._epoch, delivered=self._delivered, pulse=pulse)
+        self._images = ImageHands(
+            plugs,
+            self._lanes,
+            self._outbox,
+            clock=clock,
+            fault=fault,
+            patient=self._patient,
+            again=pace.engine_again,
+            cancelled=self._check_cancelled,
+            opens=self._opens,
+            reporter=self._reporter,
+        )
         self._watch = Watch(
             plugs.runtime,
             conductor,
@@ -185,10 +199,13 @@ class AgentLoop:
         with self._lock:
             self._cancelled.update(self._in_hand.keys() & claimed.cancelled)
             self._in_hand.update((work.action.uuid, now) for work in claimed.work)
+            self._in_hand.update((work.action.uuid, now) for work in claimed.images)
+        for image_work in claimed.images:
+            self._images.begin(image_work)
         for work in claimed.work:
             self._book.take(work.charge)
             self._lanes.put(work.action.sandbox_uuid, partial(self._do, work))
-        return bool(claimed.work)
+        return bool(claimed.work or claimed.images)
 
     # -- work ------------------------------------------------------------------------------------
 
@@ -223,6 +240,8 @@ class AgentLoop:
             container,
             work.charge.sandbox,
             cancelled=partial(self._check_cancelled, work.action.uuid),
+            opens=partial(self._opens, work.action.uuid),
+            reporter=self._reporter(work.action.uuid),
             again=since is not None or work.action.attempts > 1,
         )
         reason, leftovers, record = jobs.run(job, steps, clock=self._clock, fault=self._fault, patient=self._patient(since))
@@ -264,6 +283,16 @@ class AgentLoop:
             self._in_hand.pop(action_uuid, None)
             self._cancelled.discard(action_uuid)
         self._claims.poke()
+
+    def _opens(self, action_uuid: str, registry_uuid: str) -> Access:
+        return self._conductor.registry(self._host, self._epoch, action_uuid, registry_uuid)
+
+    def _reporter(self, action_uuid: str) -> Reporter:
+        return Reporter(
+            clock=self._clock,
+            tell=partial(self._conductor.progress, self._host, self._epoch, action_uuid),
+            cancelled=partial(self._check_cancelled, action_uuid),
+        )
 
     def _check_cancelled(self, action_uuid: str) -> None:
         with self._lock:

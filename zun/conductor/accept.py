@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from zun import errors
 from zun.conductor import allowance, journal
 from zun.conductor.capsules import Capsules
+from zun.conductor.images import located
 from zun.conductor.journal import Clock
 from zun.domain import quota
 from zun.domain.action import Caller
@@ -94,17 +95,21 @@ class Accept:
     def create(self, caller: Caller, asked: dict[str, Any], run: bool) -> Container:
         """Accept a container as ``asked``: domain values by field name, only those that were given. With ``run`` it is started too.
 
-        Raises NotOffered, InvalidImage, InvalidValue, HostNotFound, NameInUse, OverQuota; nothing is written then.
+        Raises NotOffered, InvalidImage, InvalidValue, RegistryNotFound, SeveralRegistries, HostNotFound, NameInUse, OverQuota; nothing is
+        written then.
         """
         asked = {name: value for name, value in asked.items() if value is not None}
         named = "name" in asked
         asked.setdefault("name", random_name(self._chance))
         asked = self._fill(asked)
-        if asked.pop("registry", None):
-            raise errors.NotOffered(field="registry", why="this deployment keeps no private registries yet.")
+        registry = asked.pop("registry", None)
         sandbox, container = self._build(caller, asked)
         self._refuse(sandbox, container)
-        accepted = self._store.settle(lambda tx: self._write(tx, caller, sandbox, container, run, named))
+
+        def write(tx: Transaction) -> Container:
+            return self._write(tx, caller, *located(tx, sandbox, container, registry), run, named)
+
+        accepted = self._store.settle(write)
         journal.nudge(lambda _: self._poke(), None)
         return accepted
 

@@ -17,6 +17,7 @@ from zun.domain.container import Container
 from zun.domain.host import COMPUTE, Host, Service, is_up
 from zun.domain.host_image import Image, ImageState
 from zun.domain.registry import Registry
+from zun.domain.sandbox import Sandbox
 from zun.interfaces.images import Images
 from zun.interfaces.rpc import Agents
 from zun.interfaces.runtime import FoundImage
@@ -195,6 +196,27 @@ def committed(tx: Transaction, project_id: str, reference: str) -> Image | None:
     repo, tag = references.split(reference)
     named = {"project_id": project_id, "repo": repo, "tag": tag, "kept": True, "status": ImageState.AVAILABLE}
     return next(iter(tx.find(Image, named, Page(limit=1, descending=True))), None)
+
+
+def located(tx: Transaction, sandbox: Sandbox, container: Container, registry: str | None) -> tuple[Sandbox, Container]:
+    """A new container with the place where its image is: the registry (name or uuid) that was asked for, or the host that keeps what its
+    project has made of a container under that name. Raises RegistryNotFound, SeveralRegistries, InvalidValue.
+    """
+    if registry is not None:
+        row = registries.named(tx, container.project_id, registry)
+        registries.check_domain(row, container.image)
+        registries.hold(tx, row.uuid)
+        return sandbox, replace(container, registry_id=registries.current(tx, row.uuid).uuid)
+    made = committed(tx, container.project_id, container.image) if container.image_driver == DRIVER else None
+    if made is None:
+        return sandbox, container
+    if container.requested_host not in (None, made.host):
+        raise errors.InvalidValue(field="host", rule="does not have this image, which was made of a container on another host")
+    hold(tx, made.uuid)
+    kept = tx.get(Image, made.uuid)
+    if kept is None or kept.status is not ImageState.AVAILABLE:
+        raise errors.StaleRow(entity="Image", id=made.uuid)
+    return replace(sandbox, requested_host=made.host), replace(container, image_uuid=made.uuid, requested_host=made.host)
 
 
 def _used(tx: Transaction, image: Image) -> bool:

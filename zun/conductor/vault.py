@@ -52,6 +52,16 @@ class Vault:
         return MultiFernet([Fernet(key) for key in keys])
 
 
+def checked(keys: Sequence[str], place: str) -> list[str]:
+    """The keys, if they are keys. Raises ValueError that says which one of which ``place`` is none; never what it is."""
+    for number, key in enumerate(keys, 1):
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ValueError(f"number {number} in {place} is no key: it must be 32 bytes in URL-safe Base64") from None
+    return list(keys)
+
+
 class KeyFile:
     """Keys in a file, one a line, the newest first; only its owner may read it."""
 
@@ -62,13 +72,7 @@ class KeyFile:
         """The keys; none where there is no file. Raises OSError for one that cannot be read, ValueError for what is no key."""
         if not self.path.exists():
             return []
-        keys = [line.strip() for line in self.path.read_text().splitlines() if line.strip()]
-        for number, key in enumerate(keys, 1):
-            try:
-                Fernet(key)
-            except ValueError:
-                raise ValueError(f"line {number} of {self.path} is no key") from None
-        return keys
+        return checked([line.strip() for line in self.path.read_text().splitlines() if line.strip()], str(self.path))
 
     def ensure(self) -> None:
         """Have a key. Raises OSError, ValueError."""

@@ -15,6 +15,12 @@ OPTS = [
     cfg.IntOpt(
         "default_timeout", default=60, min=1, help="Seconds that any call to the engine may take, unless it has a limit of its own."
     ),
+    cfg.StrOpt(
+        "default_registry",
+        help="The registry of images whose names say none, instead of Docker's hub, such as 'registry.example.com' or 'localhost:5000'.",
+    ),
+    cfg.StrOpt("default_registry_username", help="The account in the default registry, if it wants one."),
+    cfg.StrOpt("default_registry_password", secret=True, help="The password of that account."),
     cfg.IntOpt("pull_timeout", default=1800, min=1, help="Seconds that the pull of an image may take."),
     cfg.IntOpt(
         "execute_timeout",

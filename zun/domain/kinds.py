@@ -151,6 +151,7 @@ ZONE = optional_text("availability zone", 1, 255)
 NETWORK_ID = text("network", 2, 255)
 NETWORK_NAME = optional_text("network name", 2, 255)
 RUNTIME = optional_text("runtime", 1, 32, "^[a-zA-Z0-9][a-zA-Z0-9_.-]*$")
+TAG = text("tag", 1, 128, "^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
 REGISTRY = text("registry", 2, 255, NAME_PATTERN)
 WORKDIR = optional_text("directory", 0, 255)
 BINARY = text("binary", 1, 64, HOST_PATTERN)
@@ -172,13 +173,19 @@ LIMIT = fixed(
 CPU_POLICY = choice("CPU policy", "dedicated", "shared")
 
 
+#: what there may be; which of them a deployment has is another question, with an answer of its own
+IMAGE_DRIVERS = ("docker", "glance")
+
+
 def _image_driver(value: Any, bounds: Bounds) -> str | None:
     return None if value in (None, "None") else value
 
 
 IMAGE_DRIVER = Kind(
     "image driver",
-    lambda bounds: {"anyOf": [{"type": "string", "enum": [*bounds.image_drivers, "None"]}, {"type": "null"}]},
+    lambda bounds: {
+        "anyOf": [{"type": "string", "enum": [*dict.fromkeys((*bounds.image_drivers, *IMAGE_DRIVERS)), "None"]}, {"type": "null"}]
+    },
     _image_driver,
 )
 PULL_POLICY = fixed(

@@ -1,0 +1,40 @@
+"""Keys for what is kept secret in the database: the passwords of private registries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from oslo_config import cfg
+
+from zun.conductor.vault import KeyFile, Vault, checked
+
+GROUP = "secrets"
+OPTS = [
+    cfg.ListOpt(
+        "keys",
+        default=[],
+        secret=True,
+        help="Keys that seal what is kept secret in the database, each 32 bytes in URL-safe Base64. The first one seals, all of them open. "
+        "To replace a key, put the new one first, seal everything anew, then take the old one out. Every conductor must have the same.",
+    ),
+    cfg.StrOpt(
+        "key_file",
+        default="$state_path/secret-keys",
+        help="A file of such keys, one a line, the newest first, where no keys are given here. It is read again whenever it is needed. "
+        "zun-aio makes it with a key of its own when there is none.",
+    ),
+]
+
+
+def vault(conf: cfg.ConfigOpts) -> Vault:
+    """What seals and opens with the configured keys. Raises ValueError for what is no key."""
+    if conf.secrets.keys:
+        keys = checked(conf.secrets.keys, "[secrets] keys")
+        return Vault(lambda: keys)
+    return Vault(KeyFile(Path(conf.secrets.key_file)))
+
+
+def ensure_key(conf: cfg.ConfigOpts) -> None:
+    """Have a key in the file, unless keys are given in the configuration. Raises OSError, ValueError."""
+    if not conf.secrets.keys:
+        KeyFile(Path(conf.secrets.key_file)).ensure()
