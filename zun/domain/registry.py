@@ -13,6 +13,10 @@ MAX_PASSWORD = 16_384
 HIDDEN = "***"
 
 
+def _hidden(value: str | None) -> str:
+    return HIDDEN
+
+
 def _domain(value: Any, bounds: Bounds) -> str:
     if not image.is_registry(value):
         raise ValueError("must be the name of a registry as images have it, such as 'registry.example.com' or 'localhost:5000'")
@@ -55,7 +59,7 @@ class Registry(Entity, frozen=True, kw_only=True):
             create=_PASSWORD,
             update=_PASSWORD,
             shown=True,
-            show=lambda value: HIDDEN,
+            show=_hidden,
         ),
     ] = None
 
