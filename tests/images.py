@@ -21,8 +21,8 @@ def busybox() -> Path:
     return Path(found)
 
 
-def root_archive() -> bytes:
-    """A root file system: busybox under the name of each of its applets, and a user called root."""
+def root_archive(extra: bytes = b"") -> bytes:
+    """A root file system: busybox under the name of each of its applets, a user called root, and perhaps a file of the test's own."""
     program = busybox()
     applets = subprocess.run([program, "--list"], check=True, capture_output=True, text=True).stdout.split()
     buffer = io.BytesIO()
@@ -34,6 +34,8 @@ def root_archive() -> bytes:
         _add(tar, "bin/busybox", program.read_bytes(), 0o755)
         _add(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644)
         _add(tar, "etc/group", b"root:x:0:\n", 0o644)
+        if extra:
+            _add(tar, "root/extra", extra, 0o644)
         for applet in sorted(set(applets) - {"busybox"}):
             link = tarfile.TarInfo(f"bin/{applet}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
@@ -41,13 +43,16 @@ def root_archive() -> bytes:
     return buffer.getvalue()
 
 
-def load_busybox(socket: str, reference: str = BUSYBOX, changes: tuple[str, ...] = ('CMD ["sh"]',)) -> str:
-    """Put the image into the engine behind a unix socket, with Dockerfile lines on top. Returns the reference."""
+def load_busybox(socket: str, reference: str = BUSYBOX, changes: tuple[str, ...] = ('CMD ["sh"]',), extra: bytes = b"") -> str:
+    """Put the image into the engine behind a unix socket, with Dockerfile lines on top. Returns the reference.
+
+    With ``extra`` its one layer is like no other's.
+    """
     repository, _, tag = reference.rpartition(":")
     http = DockerHttp(socket, timeout=60)
     try:
         query = {"fromSrc": "-", "repo": repository, "tag": tag, "changes": changes[0] if changes else None}
-        answer = http.call("POST", "/images/create", query=query, body=root_archive())
+        answer = http.call("POST", "/images/create", query=query, body=root_archive(extra))
         assert answer.ok, answer.message
     finally:
         http.close()

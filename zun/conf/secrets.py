@@ -11,7 +11,7 @@ from zun.conductor.vault import KeyFile, Vault, checked
 GROUP = "secrets"
 OPTS = [
     cfg.ListOpt(
-        "keys",
+        "encryption_keys",
         default=[],
         secret=True,
         help="Keys that seal what is kept secret in the database, each 32 bytes in URL-safe Base64. The first one seals, all of them open. "
@@ -28,13 +28,13 @@ OPTS = [
 
 def vault(conf: cfg.ConfigOpts) -> Vault:
     """What seals and opens with the configured keys. Raises ValueError for what is no key."""
-    if conf.secrets.keys:
-        keys = checked(conf.secrets.keys, "[secrets] keys")
+    if conf.secrets.encryption_keys:
+        keys = checked(conf.secrets.encryption_keys, "[secrets] encryption_keys")
         return Vault(lambda: keys)
     return Vault(KeyFile(Path(conf.secrets.key_file)))
 
 
 def ensure_key(conf: cfg.ConfigOpts) -> None:
     """Have a key in the file, unless keys are given in the configuration. Raises OSError, ValueError."""
-    if not conf.secrets.keys:
+    if not conf.secrets.encryption_keys:
         KeyFile(Path(conf.secrets.key_file)).ensure()
