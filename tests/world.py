@@ -219,6 +219,7 @@ class World:
             defaults=self.defaults,
             service_down_time=DOWN_TIME,
             poke=self._poke,
+            images={"docker": RegistryImages(plugs.runtime)},
         )
         self.desk = Desk(self.store, inventory, clock=self.clock, poke=self._poke)
         self.place_pulse.start()

@@ -247,6 +247,7 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
             defaults=defaults,
             service_down_time=conf.compute.service_down_time,
             poke=poke,
+            images=plugs.images,
         ),
         admin=Admin(
             store,

@@ -125,6 +125,7 @@ class Edge:
             defaults=defaults,
             service_down_time=180,
             poke=lambda host: None,
+            images={"docker": Images()},  # type: ignore[dict-item]
         )
         self.app = make_app(
             conf=self.conf,

@@ -47,6 +47,7 @@ OPERATIONS: list[tuple[str, str, str, Any, Any, str]] = [
     ("container:stop", "POST", f"{C}/web/stop", None, None, ".xxx"),
     ("container:stop", "DELETE", f"{C}/web?stop=true", None, None, ".xxx"),
     ("container:reboot", "POST", f"{C}/web/reboot", None, None, ".xxx"),
+    ("container:rebuild", "POST", f"{C}/web/rebuild", None, None, ".xxx"),
     ("container:pause", "POST", f"{C}/web/pause", None, None, ".xxx"),
     ("container:unpause", "POST", f"{C}/paused/unpause", None, None, ".xxx"),
     ("container:kill", "POST", f"{C}/web/kill", None, None, ".xxx"),

@@ -74,7 +74,7 @@ def test_a_verb_that_ends_before_a_rebuild_does_not_hide_it(world, fails):
     world.do("kill", container, settle=False)
     world.do("rebuild", container, settle=False)
     shown = set()
-    world.fault = lambda point: shown.add(world.container(container.uuid).status) if point.startswith("swap") else None
+    world.fault = lambda point: shown.add(world.container(container.uuid).status) if point.startswith("remove_old") else None
     world.settle()
     assert shown == {Status.REBUILDING}
     assert world.container(container.uuid).status is Status.CREATED, "it was to stay ended"

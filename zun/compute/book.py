@@ -119,6 +119,7 @@ def observe(entry: Entry, state: ContainerState | None) -> Observation:
         container_uuid=uuid,
         state=EngineState.RESTARTING if entry.restarting and state.state is EngineState.EXITED else state.state,
         incarnation=entry.incarnation,
+        revision=state.revision,
         engine_id=state.engine_id,
         exit_code=None if state.finished_at is None else state.exit_code,
         error=state.error,

@@ -112,15 +112,6 @@ def remove_container(job: Job) -> None:
     job.runtime.remove(job.container.uuid)
 
 
-def remove_newer(job: Job) -> None:
-    """Remove what a rebuild has made, where the object that it was to follow is still there."""
-    container = job.container
-    made = [seen.revision for seen in job.runtime.scan() if seen.container_uuid == container.uuid]
-    older = [revision for revision in made if revision < container.revision]
-    if older:
-        job.runtime.remove(container.uuid, keep_revision=max(older))
-
-
 def start_wanted(job: Job) -> None:
     """Start the container, if that is what its user wants."""
     if job.container.desired is Desired.RUNNING:
@@ -144,6 +135,3 @@ CREATE = (
 
 #: The same, for a container that exists as far as anybody knows: what is there is used, what is missing is made, nothing is undone.
 ENSURE = tuple(Step(step.name, step.do) for step in CREATE[:-1])
-
-#: The same, making the next object of a container beside the one that is there; that one stays if it cannot be done.
-RENEW = tuple(Step(step.name, step.do, remove_newer if step.do is create_container else None) for step in CREATE[:-1])

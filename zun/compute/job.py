@@ -94,6 +94,12 @@ class Job:
         """The engine."""
         return self.plugs.runtime
 
+    def older(self) -> int | None:
+        """The newest revision of the container in the engine that a rebuild is to follow, if there is one."""
+        uuid, revision = self.container.uuid, self.container.revision
+        found = [seen.revision for seen in self.runtime.scan() if seen.container_uuid == uuid and seen.revision < revision]
+        return max(found, default=None)
+
     @property
     def alone(self) -> bool:
         """Whether the sandbox holds this container only: then what is done to the one is done to the other."""
@@ -152,8 +158,8 @@ def outcome(job: Job, book: Book, reason: str | None, leftovers: list[str], reco
         reason=reason,
         observations=_look(job, book, patient, went_well=reason is None),
         sandbox=job.facts() if reason is None else None,
-        ports={job.container.uuid: job.ports} if job.ports is not None else {},
-        digests={job.container.uuid: job.digest} if job.image_id is not None else {},
+        ports={job.container.uuid: job.ports} if job.ports is not None and reason is None else {},
+        digests={job.container.uuid: job.digest} if job.image_id is not None and reason is None else {},
         events=events(record, job.reporter),
         leftovers=leftovers,
     )
@@ -185,7 +191,9 @@ def _look(job: Job, book: Book, patient: bool, *, went_well: bool) -> list[Obser
         return []
     try:
         # What a step that went well was answered is as fresh as another look; what changed since is told by an event.
-        state = job.seen if went_well and job.seen is not None else job.runtime.inspect(job.container.uuid)
+        # Of a rebuild that failed, what counts is the object that was there before, if it is still there.
+        revision = job.older() if not went_well and job.action.action == "rebuild" else None
+        state = job.seen if went_well and job.seen is not None else job.runtime.inspect(job.container.uuid, revision)
         entry.told = observe(entry, state)
     except errors.EngineUnavailable:
         if patient:

@@ -21,6 +21,7 @@ from zun.compute.outbox import Outbox
 from zun.compute.progress import Reporter
 from zun.compute.verbs import SAGAS
 from zun.domain.action import ActionState
+from zun.domain.container import rebuilt
 from zun.domain.lifecycle import Failed
 from zun.interfaces.rpc import Access, Conductor, HostReport, Outcome, Work
 from zun.pulse import Pulse
@@ -237,7 +238,7 @@ class AgentLoop:
         job = Job(
             work,
             self._plugs,
-            container,
+            rebuilt(container, work.action.arguments) if work.action.action == "rebuild" else container,
             work.charge.sandbox,
             cancelled=partial(self._check_cancelled, work.action.uuid),
             opens=partial(self._opens, work.action.uuid),

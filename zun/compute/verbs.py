@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from zun import errors
 from zun.compute import create
-from zun.compute.create import CREATE, ENSURE, RENEW
+from zun.compute.create import CREATE, ENSURE
 from zun.compute.job import Job
-from zun.domain.lifecycle import Desired
+from zun.compute.rebuild import REBUILD
 from zun.saga import Step
 
 
@@ -58,14 +58,6 @@ def unpause_container(job: Job) -> None:
     job.seen = job.runtime.unpause(job.container.uuid)
 
 
-def swap(job: Job) -> None:
-    """The new object is made: remove the old one, and start the new one if the container is to run."""
-    container = job.container
-    job.runtime.remove(container.uuid, keep_revision=container.revision)
-    if container.desired is Desired.RUNNING:
-        job.runtime.start(container.uuid)
-
-
 SAGAS: Mapping[str, Sequence[Step[Job]]] = {
     "create": CREATE,
     "start": (*ENSURE, Step("start_container", create.start_container)),
@@ -74,7 +66,7 @@ SAGAS: Mapping[str, Sequence[Step[Job]]] = {
     "kill": (Step("kill_container", kill_container),),
     "pause": (Step("pause_container", pause_container),),
     "unpause": (Step("unpause_container", unpause_container),),
-    "rebuild": (*RENEW, Step("swap_containers", swap)),
+    "rebuild": REBUILD,
     "delete": (
         Step("stop_container", stop_first),
         Step("remove_container", create.remove_container),

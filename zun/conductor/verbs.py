@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, capsules, journal
+from zun.conductor import allowance, capsules, journal, rebuild
 from zun.conductor.accept import Defaults, check_name
 from zun.conductor.journal import Clock
 from zun.domain import lifecycle, quota
@@ -20,6 +20,7 @@ from zun.domain.lifecycle import Desired
 from zun.domain.quota import Quota
 from zun.domain.resources import Resources
 from zun.domain.sandbox import Sandbox
+from zun.interfaces.images import Images
 from zun.interfaces.inventory import Inventory
 from zun.interfaces.rpc import Agent, Agents
 from zun.interfaces.runtime import ExecResult, ProcessList, Stats
@@ -42,8 +43,10 @@ class Verbs:
         defaults: Defaults,
         service_down_time: int,
         poke: Callable[[str | None], None],
+        images: Mapping[str, Images],
     ) -> None:
         self._store = store
+        self._images = images
         self._agents = agents
         self._inventory = inventory
         self._clock = clock
@@ -63,9 +66,11 @@ class Verbs:
 
         def write(tx: Transaction) -> str | None:
             found = self._current(tx, container)
-            if verb == "rebuild":
-                found = tx.save(replace(found, revision=found.revision + 1))
             desired = Desired.STOPPED if verb == "kill" and (arguments.get("signal") or "KILL") in ENDING else None
+            if verb == "rebuild":
+                wish, desired = rebuild.wish(tx, self._images, found, arguments), rebuild.wanted(found)
+                found = tx.save(replace(found, revision=found.revision + 1))
+                return journal.accept(tx, caller, found, verb, wish, self._clock(), desired=desired).host
             return journal.accept(tx, caller, found, verb, arguments, self._clock(), desired=desired).host
 
         journal.nudge(self._poke, self._store.settle(write))

@@ -15,7 +15,7 @@ from zun.conductor.image_desk import ImageDesk
 from zun.conductor.journal import Clock
 from zun.conductor.vault import Vault
 from zun.domain.action import OPEN, Action, ActionState
-from zun.domain.container import Container
+from zun.domain.container import Container, rebuilt
 from zun.domain.lifecycle import Claimed as ClaimedEvent
 from zun.domain.lifecycle import Done, EngineState, Failed
 from zun.domain.sandbox import Sandbox
@@ -127,6 +127,10 @@ class Desk(ImageDesk):
             container = tx.save(replace(container, ports=sorted({*container.ports, *named}) if container.capsule else named))
         if container.uuid in outcome.digests and outcome.digests[container.uuid] != container.image_digest:
             container = tx.save(replace(container, image_digest=outcome.digests[container.uuid]))
+        # The image is another one once the object that was made of it is the one that is left.
+        made = outcome.reason is None or (observed is not None and observed.revision == container.revision)
+        if action.action == "rebuild" and made and rebuilt(container, action.arguments) != container:
+            container = tx.save(rebuilt(container, action.arguments))
         event: Done | Failed = Done(action.action, observed)
         if outcome.reason is not None:
             event = Failed(action.action, outcome.reason, observed)

@@ -62,6 +62,20 @@ class ContainerConformance(RuntimeFixtures):
         assert bench.state(spec.uuid) == new
         assert {(seen.revision, seen.state) for seen in bench.runtime.scan() if seen.container_uuid} == {(0, E.RUNNING), (1, E.CREATED)}
 
+    def test_an_older_revision_is_addressed_by_its_number(self, bench: Bench, second: Runtime) -> None:
+        spec = bench.spec(STUBBORN)
+        bench.runtime.ensure_container(spec)
+        bench.runtime.ensure_container(msgspec.structs.replace(spec, revision=2))
+        assert bench.runtime.start(spec.uuid, revision=0).revision == 0
+        assert {(seen.revision, seen.state) for seen in bench.runtime.scan() if seen.container_uuid} == {(0, E.RUNNING), (2, E.CREATED)}
+        assert second.inspect(spec.uuid, revision=0) == bench.runtime.inspect(spec.uuid, 0) != bench.runtime.inspect(spec.uuid)
+        assert second.stop(spec.uuid, 0, revision=0).state is E.EXITED
+        assert second.start(spec.uuid).revision == 2
+        assert bench.runtime.inspect(spec.uuid, revision=1) is None
+        for verb in (bench.runtime.start, second.stop):
+            with pytest.raises(errors.NoSuchObject):
+                verb(spec.uuid, revision=1)
+
     @pytest.mark.parametrize("kept", [0, 1])
     def test_all_revisions_but_one_can_be_removed(self, bench: Bench, kept: int) -> None:
         spec = bench.spec(WAITS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -104,6 +105,12 @@ def life(container: Container) -> lifecycle.Life:
 def living(container: Container, new: lifecycle.Life) -> Container:
     """The container with a new life."""
     return msgspec.structs.replace(container, **{name: getattr(new, name) for name in lifecycle.LIFE_FIELDS})
+
+
+def rebuilt(container: Container, arguments: Mapping[str, Any]) -> Container:
+    """The container as a rebuild with these arguments makes it: of another image, if they name one."""
+    named = {name: arguments[name] for name in ("image", "image_driver", "image_uuid") if name in arguments}
+    return msgspec.structs.replace(container, **named)
 
 
 _GREEK = (

@@ -80,6 +80,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     container_uuid: str
     state: EngineState
     incarnation: int = 0
+    #: of the container's objects, the one that was seen
+    revision: int = 0
     engine_id: str | None = None
     exit_code: int | None = None
     error: str | None = None
@@ -340,7 +342,7 @@ def _failed(life: Life, verb: Verb, reason: str, observed: Observation | None) -
     ended = _with(life, task_state=None)
     if _overtaken(life, verb):
         return _with(ended, **_news(life, observed))
-    kept = verb.keeps and observed is not None and observed.state is not E.MISSING and observed.engine_id == life.engine_id
+    kept = verb.keeps and observed is not None and _lives_on(life, observed)
     if verb.failed is not None and not kept:
         return _with(ended, **_news(life, observed), status=verb.failed, status_reason=reason)
     # The status stays what it was, or becomes what the engine shows: a stop that failed leaves a running container running, and a
@@ -351,6 +353,13 @@ def _failed(life: Life, verb: Verb, reason: str, observed: Observation | None) -
             seen = _with(seen, desired=D.RUNNING)
         return _with(seen, status_reason=reason) if kept else seen
     return _unseen(ended, verb, reason)
+
+
+def _lives_on(life: Life, observed: Observation) -> bool:
+    """Whether what was there before the work is there still, or something else runs in its place."""
+    if observed.state is E.MISSING or (observed.state is E.CREATED and life.desired is D.RUNNING):
+        return False
+    return observed.state is E.RUNNING or observed.engine_id == life.engine_id
 
 
 def _overtaken(life: Life, verb: Verb) -> bool:

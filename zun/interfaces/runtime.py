@@ -278,17 +278,19 @@ class Runtime(Protocol):
     def ensure_container(self, spec: ContainerSpec) -> ContainerState:
         """Make the container (of this revision) if there is none; it is not started. Its sandbox must run."""
 
-    def inspect(self, uuid: str) -> ContainerState | None:
-        """What the container's newest revision is, or None."""
+    # A call on a container is on its newest revision, unless it names another; one that is not there is as no container.
 
-    def start(self, uuid: str) -> ContainerState:
+    def inspect(self, uuid: str, revision: int | None = None) -> ContainerState | None:
+        """What the container is, or None."""
+
+    def start(self, uuid: str, revision: int | None = None) -> ContainerState:
         """Start it; running already is success. Its sandbox must run.
 
         A container that was made for a sandbox that is gone may be made anew for it (another ``engine_id``, the same revision). Then it
         keeps its settings, what it had written and its volumes; only its log begins anew.
         """
 
-    def stop(self, uuid: str, timeout: int | None = None) -> ContainerState:
+    def stop(self, uuid: str, timeout: int | None = None, revision: int | None = None) -> ContainerState:
         """Ask it to end, and end it after ``timeout`` seconds (None: the engine's default). Ended already is success."""
 
     def kill(self, uuid: str, signal: str) -> ContainerState:

@@ -172,29 +172,32 @@ class DockerRuntime(DockerImages):
             self._objects.remove({"Id": engine_id, "Labels": inspected["Config"]["Labels"]})
         raise errors.EngineError(reason=f"container {spec.uuid} comes and goes")
 
-    def inspect(self, uuid: str) -> ContainerState | None:
-        """What the container's newest revision is, or None."""
-        for _, line in self._objects.revisions(uuid):
+    def inspect(self, uuid: str, revision: int | None = None) -> ContainerState | None:
+        """What the container is, or None."""
+        for number, line in self._objects.revisions(uuid):
+            if revision not in (None, number):
+                continue
             inspected = self._objects.inspected(line["Id"])
             if inspected is not None:
                 return docker_read.container(uuid, inspected)
         return None
 
-    def start(self, uuid: str) -> ContainerState:
+    def start(self, uuid: str, revision: int | None = None) -> ContainerState:
         """Start it, in the sandbox that there is; running already is success. Raises EngineError with Docker's sentence when it cannot
         be started."""
         try:
-            return self._start(uuid)
+            return self._start(uuid, revision)
         except errors.EngineError as error:
             refusal = error
-        if not self._rejoined(uuid):
+        if not self._rejoined(uuid, revision):
             raise refusal
-        return self._start(uuid)
+        return self._start(uuid, revision)
 
-    def stop(self, uuid: str, timeout: int | None = None) -> ContainerState:
+    def stop(self, uuid: str, timeout: int | None = None, revision: int | None = None) -> ContainerState:
         """Ask it to end, and end it after ``timeout`` seconds (None: Docker's 10). Ended already is success."""
         patience = self._timeout + (_STOP_SECONDS if timeout is None else timeout)
-        return self._act(uuid, "stop", wanted={E.EXITED, E.DEAD}, within=set(E), query={"t": timeout}, timeout=patience)
+        wanted = {E.EXITED, E.DEAD}
+        return self._act(uuid, "stop", wanted=wanted, within=set(E), query={"t": timeout}, timeout=patience, revision=revision)
 
     def kill(self, uuid: str, signal: str) -> ContainerState:
         """Send a signal by its plain name."""
@@ -310,9 +313,10 @@ class DockerRuntime(DockerImages):
         within: set[EngineState],
         query: dict[str, Any] | None = None,
         timeout: float | None = None,
+        revision: int | None = None,
     ) -> ContainerState:
         """Do a verb, and show what came of it. A refusal is success in a ``wanted`` state, NotRunning outside of ``within``."""
-        engine_id = self._objects.newest(uuid)
+        engine_id = self._objects.newest(uuid, revision)
         answer = self._http.call("POST", f"/containers/{engine_id}/{verb}", query=query, timeout=timeout)
         inspected = self._objects.inspected(engine_id)
         if inspected is None:
@@ -324,12 +328,12 @@ class DockerRuntime(DockerImages):
             raise errors.NotRunning(id=uuid, reason=answer.message)
         raise errors.EngineError(reason=answer.message)
 
-    def _start(self, uuid: str) -> ContainerState:
-        return self._act(uuid, "start", wanted={E.RUNNING}, within={E.CREATED, E.EXITED})
+    def _start(self, uuid: str, revision: int | None) -> ContainerState:
+        return self._act(uuid, "start", wanted={E.RUNNING}, within={E.CREATED, E.EXITED}, revision=revision)
 
-    def _rejoined(self, uuid: str) -> bool:
+    def _rejoined(self, uuid: str, revision: int | None) -> bool:
         """Make a container anew that was made for a sandbox that is no more, if there is another that runs. Returns whether it was."""
-        found = self._inspected(uuid)
+        found = self._inspected(uuid, revision)
         mark = labels.read(found["Config"]["Labels"])
         line = self._objects.sandbox(mark.sandbox) if mark else None
         if (
@@ -342,8 +346,8 @@ class DockerRuntime(DockerImages):
         rejoin(self._http, self._objects, uuid, found, line["Id"], timeout=self._pull_timeout)
         return True
 
-    def _inspected(self, uuid: str) -> Json:
-        inspected = self._objects.inspected(self._objects.newest(uuid))
+    def _inspected(self, uuid: str, revision: int | None = None) -> Json:
+        inspected = self._objects.inspected(self._objects.newest(uuid, revision))
         if inspected is None:
             raise missing(uuid)
         return inspected

@@ -50,9 +50,9 @@ class Objects:
         """The lines of a container's revisions, the newest first; an object that was to be followed by another comes after that."""
         return revisions(self.listed(container=uuid), uuid)
 
-    def newest(self, uuid: str) -> str:
-        """The engine's id of a container's newest revision. Raises NoSuchObject."""
-        found = self.revisions(uuid)
+    def newest(self, uuid: str, revision: int | None = None) -> str:
+        """The engine's id of a container's newest revision, or of the one that is asked for. Raises NoSuchObject."""
+        found = [pair for pair in self.revisions(uuid) if revision in (None, pair[0])]
         if not found:
             raise missing(uuid)
         return str(found[0][1]["Id"])

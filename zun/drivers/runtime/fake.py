@@ -110,16 +110,16 @@ class FakeRuntime(FakeImages):
                 found = self._engine.make(self._deployment, spec, sandbox)
             return _state(found)
 
-    def inspect(self, uuid: str) -> ContainerState | None:
-        """What the newest revision is, or None."""
+    def inspect(self, uuid: str, revision: int | None = None) -> ContainerState | None:
+        """What it is, or None."""
         with self._call("inspect", uuid):
-            found = self._newest(uuid)
+            found = self._newest(uuid, revision)
             return _state(found) if found else None
 
-    def start(self, uuid: str) -> ContainerState:
+    def start(self, uuid: str, revision: int | None = None) -> ContainerState:
         """Start it."""
         with self._call("start", uuid):
-            found = self._need(uuid)
+            found = self._need(uuid, revision=revision)
             if found.state in (E.CREATED, E.EXITED):
                 sandbox = self._sandbox(found.sandbox_uuid)
                 if sandbox is None or sandbox.state is not E.RUNNING:
@@ -131,10 +131,10 @@ class FakeRuntime(FakeImages):
                 raise errors.NotRunning(id=uuid, reason=f"it is {found.state}")
             return _state(found)
 
-    def stop(self, uuid: str, timeout: int | None = None) -> ContainerState:
+    def stop(self, uuid: str, timeout: int | None = None, revision: int | None = None) -> ContainerState:
         """End it: at once, since nothing sleeps here."""
         with self._call("stop", uuid):
-            found = self._need(uuid)
+            found = self._need(uuid, revision=revision)
             if found.state in ALIVE:
                 heeds = found.program.heeds_term
                 self._engine.end(found, 137 if heeds is None else heeds)
@@ -263,11 +263,12 @@ class FakeRuntime(FakeImages):
     def _sandbox(self, uuid: str) -> Thing | None:
         return next((thing for thing in self._ours(sandbox=uuid) if thing.container_uuid is None), None)
 
-    def _newest(self, uuid: str) -> Thing | None:
-        return max(self._ours(container=uuid), key=lambda thing: thing.revision, default=None)
+    def _newest(self, uuid: str, revision: int | None = None) -> Thing | None:
+        found = [thing for thing in self._ours(container=uuid) if revision in (None, thing.revision)]
+        return max(found, key=lambda thing: thing.revision, default=None)
 
-    def _need(self, uuid: str, *states: EngineState) -> Thing:
-        found = self._newest(uuid)
+    def _need(self, uuid: str, *states: EngineState, revision: int | None = None) -> Thing:
+        found = self._newest(uuid, revision)
         if found is None:
             raise errors.NoSuchObject(id=uuid, engine=self.name)
         if states and found.state not in states:
