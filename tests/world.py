@@ -25,13 +25,17 @@ from zun.compute.ask import Ask
 from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
 from zun.conductor.accept import Accept, Defaults
+from zun.conductor.images import HostImages
 from zun.conductor.place import Place
+from zun.conductor.registries import Registries
 from zun.conductor.sweep import Sweep
+from zun.conductor.vault import Vault
 from zun.conductor.verbs import Verbs
 from zun.conductor.work import Desk
 from zun.db.store import SqlStore
 from zun.domain.action import OPEN, Action, Caller
 from zun.domain.container import Container
+from zun.domain.host_image import Image
 from zun.domain.sandbox import Sandbox
 from zun.drivers.image.registry import RegistryImages
 from zun.drivers.inventory.local import LocalInventory
@@ -52,6 +56,8 @@ LOG = logging.getLogger(__name__)
 ME = Caller(user_id="me", project_id="mine", request_id="req-1")
 IMAGE = "docker.io/library/busybox:latest"
 DOWN_TIME = 180
+#: what seals passwords here
+KEY = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTI="
 PACE = Pace(poll=5.0, heartbeat=10.0, scan=60.0, engine_wait=300.0, engine_again=2.0, parallel=8)
 FAST = Pace(poll=0.2, heartbeat=0.2, scan=0.5, engine_wait=5.0, engine_again=0.05, parallel=8)
 
@@ -221,7 +227,17 @@ class World:
             poke=self._poke,
             images={"docker": RegistryImages(plugs.runtime)},
         )
-        self.desk = Desk(self.store, inventory, clock=self.clock, poke=self._poke)
+        vault = Vault(lambda: [KEY])
+        self.desk = Desk(self.store, inventory, clock=self.clock, poke=self._poke, vault=vault)
+        self.registries = Registries(self.store, vault)
+        self.images = HostImages(
+            self.store,
+            self.agents,
+            {"docker": RegistryImages(plugs.runtime)},
+            clock=self.clock,
+            service_down_time=DOWN_TIME,
+            poke=self._poke,
+        )
         self.place_pulse.start()
 
     def _poke(self, host: str | None) -> None:
@@ -366,7 +382,7 @@ class World:
     def rows(self) -> Counter[str]:
         """How many rows there are of each kind that a request may write."""
         with self.store.read() as tx:
-            return Counter({entity.__name__: tx.count(entity) for entity in (Container, Sandbox, Action)})
+            return Counter({entity.__name__: tx.count(entity) for entity in (Container, Sandbox, Action, Image)})
 
     def in_engine(self, container: Container, host: str = "one") -> list[str]:
         """The states of the container's objects in an engine."""

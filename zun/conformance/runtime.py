@@ -26,6 +26,7 @@ from zun.conformance.runtime_bench import (
     new_uuid,
 )
 from zun.conformance.runtime_containers import ContainerConformance
+from zun.conformance.runtime_images import ImageConformance
 from zun.conformance.runtime_looking import LookingConformance
 from zun.conformance.runtime_sandboxes import SandboxConformance
 
@@ -50,5 +51,5 @@ __all__ = [
 ]
 
 
-class RuntimeConformance(SandboxConformance, ContainerConformance, LookingConformance):
+class RuntimeConformance(SandboxConformance, ContainerConformance, LookingConformance, ImageConformance):
     """Every promise. Subclass it, and give ``connect``, ``image``, ``kill_sandbox`` and ``lose_sandbox``."""

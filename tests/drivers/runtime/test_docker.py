@@ -12,6 +12,7 @@ from tests.engines import Dockerd
 from tests.images import load_busybox
 from zun import errors
 from zun.conformance import runtime as suite
+from zun.domain.host_image import own_name
 from zun.domain.lifecycle import EngineState
 from zun.drivers.runtime import labels
 from zun.drivers.runtime.docker import DockerRuntime
@@ -262,3 +263,33 @@ def test_no_engine_at_all(tmp_path: Path) -> None:
     runtime = DockerRuntime(str(tmp_path / "nothing.sock"), "cloud")
     with pytest.raises(errors.EngineUnavailable):
         runtime.scan()
+
+
+def test_a_push_gives_the_registry_an_image_and_nobody_here_another_one(dockerd: Dockerd, image_reference: str, registry: str) -> None:
+    target = f"{registry}/team/pushed:1"
+    runtime = DockerRuntime(dockerd.socket, "cloud")
+    bench = suite.Bench(runtime, image_reference)
+    # Somebody else's image has the name already, here and in the registry.
+    raw(dockerd, "POST", f"/images/{image_reference}/tag?repo={registry}/team/pushed&tag=1")
+    before = runtime.image(target)
+    uuid = bench.running(["sh", "-c", "echo mine > /mine; sleep 1000"])
+    suite.eventually(lambda: runtime.execute(uuid, ["cat", "/mine"], timeout=5, limit=100).output == b"mine\n")
+    made = runtime.commit(uuid, own_name(uuid))
+    labelled = raw(dockerd, "GET", f"/images/{own_name(uuid)}/json")["Config"]["Labels"]
+    assert {labelled[name] for name in labelled if name.startswith(labels.PREFIX)} == {""}
+    seen: list[object] = []
+
+    def look(told: Progress) -> None:
+        seen.append(runtime.image(target))
+
+    digest = runtime.push(own_name(uuid), target, None, look)
+    assert seen and all(each == before for each in seen), "while it is under way the name means what it meant"
+    assert runtime.image(target) == before
+    raw(dockerd, "DELETE", f"/images/{target}")
+    pulled = runtime.pull(target)
+    assert (pulled.id, pulled.digests[f"{registry}/team/pushed"]) == (made.id, digest)
+    runtime.remove_sandbox(runtime.inspect(uuid).sandbox_uuid)
+    for name in (target, own_name(uuid)):
+        runtime.remove_image(name)
+    assert runtime.image(target) is None
+    runtime.close()

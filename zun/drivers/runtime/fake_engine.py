@@ -135,6 +135,7 @@ class FakeEngine:
         self.architecture = "amd64"
         #: by domain, user and password that open a registry; and what was shown to which domain, the newest last
         self.accounts: dict[str, tuple[str, str]] = {}
+        self.unreachable = {"127.0.0.1:1"}
         self.shown: deque[tuple[str, tuple[str, str] | None]] = deque(maxlen=_NEWS_KEPT)
         self.programs: dict[tuple[str, ...], Program] = {}
         #: numbered, with the deployment that each is of

@@ -107,6 +107,8 @@ class FakeImages:
         shown = None
         if credentials is not None and references.domain_of(credentials.domain) == references.domain_of(named.domain):
             shown = (credentials.username, credentials.password)
+        if named.domain in self._engine.unreachable:
+            raise failed(image=str(named), reason="connection refused")
         self._engine.shown.append((named.domain, shown))
         if named.domain in self._engine.accounts and self._engine.accounts[named.domain] != shown:
             raise failed(image=str(named), reason="no basic auth credentials" if shown is None else "unauthorized")
