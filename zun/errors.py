@@ -60,6 +60,22 @@ class WrongArchitecture(InvalidImage):
     text = "Image '{image}' is built for {built}, and its host runs programs for {host}."
 
 
+class NoSuchPath(BadRequest):
+    text = "There is no {path} in container {id}."
+
+
+class InvalidArchive(BadRequest):
+    text = "The archive cannot be unpacked at {path}: {reason}"
+
+
+class ArchiveBrokenOff(BadRequest):
+    text = "The archive was broken off in the middle."
+
+
+class NoSuchExec(BadRequest):
+    text = "There is no command {exec_id} in container {id} that {what}."
+
+
 # --- 401, 403, 404, 405, 406, 409, 413, 415 ------------------------------------------------------
 
 
@@ -223,6 +239,10 @@ class ServiceUnavailable(ZunError):
 
 class EngineUnavailable(ServiceUnavailable):
     text = "The container engine does not answer: {reason}"
+
+
+class TooManyStreams(ServiceUnavailable):
+    text = "The host has {limit} streams open already."
 
 
 class StoreUnavailable(ServiceUnavailable):

@@ -21,6 +21,7 @@ from zun import saga
 from zun.api.app import make_app
 from zun.api.auth import BasicAuth
 from zun.compute.ask import Ask
+from zun.compute.doors import DoorKeeper
 from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
 from zun.conductor.accept import Accept, Defaults
@@ -112,7 +113,8 @@ class Embedded:
         conductor = local.link(Conductor, self.control.desk)  # type: ignore[type-abstract]
         # A create that waits from before a long pause must not find its only host down because that has not said hello yet.
         self.agent = agent(conf, conductor, plugs, clock, fault, greeted=self.control.placing.start)
-        agents[conf.host] = local.link(Agent, ask(conf, plugs, self.agent.poke))  # type: ignore[type-abstract]
+        self.doors = DoorKeeper(conf.compute.stream_listen, conf.compute.stream_port, most=conf.compute.max_streams)
+        agents[conf.host] = local.link(Agent, ask(conf, plugs, self.agent.poke, self.doors))  # type: ignore[type-abstract]
         self.app: Any = make_app(
             conf=conf,
             store=self.store,
@@ -128,11 +130,13 @@ class Embedded:
 
     def start(self) -> None:
         """Begin to work; the WSGI application is served by whoever made this."""
+        self.doors.start()
         self.control.start()
         self.agent.start()
 
     def stop(self) -> None:
         """End. Containers go on; what is under way is taken up again at the next start."""
+        self.doors.stop()
         self.agent.stop()
         self.control.stop()
         self.store.close()
@@ -291,12 +295,13 @@ def agent(
     return AgentLoop(conf.host, conductor, plugs, report=report, clock=clock, pace=pace, fault=fault, greeted=greeted)
 
 
-def ask(conf: cfg.ConfigOpts, plugs: Plugs, poke: Callable[[], None]) -> Ask:
+def ask(conf: cfg.ConfigOpts, plugs: Plugs, poke: Callable[[], None], doors: DoorKeeper) -> Ask:
     """What the agent of this host answers while the caller waits."""
     return Ask(
         plugs.runtime,
         poke,
         images=plugs.images,
+        doors=doors,
         execute_timeout=conf.docker.execute_timeout,
         log_limit=conf.compute.log_limit,
         output_limit=conf.compute.execute_output_limit,

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from zun import errors
+from zun.compute.doors import DoorKeeper
+from zun.compute.streams import AskStreams
 from zun.interfaces.images import Images
 from zun.interfaces.runtime import ExecResult, FoundImage, ProcessList, Runtime, Stats
 
 
-class Ask:
+class Ask(AskStreams):
     """Looks inside containers. No question waits for the work on a sandbox, and none changes a status."""
 
     def __init__(
@@ -23,9 +25,11 @@ class Ask:
         log_limit: int,
         output_limit: int,
         images: Mapping[str, Images] | None = None,
+        doors: DoorKeeper | None = None,
     ) -> None:
         self._runtime = runtime
         self._images = images or {}
+        self._doors = doors
         self._poke = poke
         self._execute_timeout = execute_timeout
         self._log_limit = log_limit

@@ -35,6 +35,14 @@ OPTS = [
     ),
     cfg.IntOpt("log_limit", default=8_388_608, min=1024, help="The most bytes of a container's log that one call answers, the newest."),
     cfg.IntOpt("execute_output_limit", default=1_048_576, min=1024, help="The most bytes of a command's output that execute answers."),
+    cfg.HostAddressOpt(
+        "stream_listen",
+        default="127.0.0.1",
+        help="The address of this host that the API and the stream proxies reach its agent at, for streams and archives. Its listener "
+        "gives one stream for a token that it has made itself, once, within 30 seconds, and nothing else; keep it to the internal network.",
+    ),
+    cfg.PortOpt("stream_port", default=0, help="The port of that listener; 0 is any that is free."),
+    cfg.IntOpt("max_streams", default=4096, min=1, help="How many streams and archives may be open on a host at a time."),
     cfg.IntOpt("reserved_host_memory", default=512, min=0, help="MiB of memory kept for the host itself."),
     cfg.FloatOpt("cpu_allocation_ratio", default=16.0, min=0.1, help="How many times over the host's cores may be given out."),
     cfg.FloatOpt("ram_allocation_ratio", default=1.5, min=0.1, help="How many times over the host's memory may be given out."),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from zun.conformance.runtime_bench import (
     ASKS,
     COMMANDS,
+    ECHOES,
     ENDLESS,
     ENDS_WITH_7,
     FLOODS,
@@ -29,10 +30,12 @@ from zun.conformance.runtime_containers import ContainerConformance
 from zun.conformance.runtime_images import ImageConformance
 from zun.conformance.runtime_looking import LookingConformance
 from zun.conformance.runtime_sandboxes import SandboxConformance
+from zun.conformance.runtime_streams import StreamConformance
 
 __all__ = [
     "ASKS",
     "COMMANDS",
+    "ECHOES",
     "ENDLESS",
     "ENDS_WITH_7",
     "FLOODS",
@@ -51,5 +54,5 @@ __all__ = [
 ]
 
 
-class RuntimeConformance(SandboxConformance, ContainerConformance, LookingConformance, ImageConformance):
+class RuntimeConformance(SandboxConformance, ContainerConformance, LookingConformance, StreamConformance, ImageConformance):
     """Every promise. Subclass it, and give ``connect``, ``image``, ``kill_sandbox`` and ``lose_sandbox``."""

@@ -34,8 +34,10 @@ SAYS = ["sh", "-c", "echo out; echo err >&2; exit 5"]
 FLOODS = ["sh", "-c", "yes | head -c 200000"]
 ENDLESS = ["sleep", "4321"]
 SHOWS_INIT = ["cat", "/proc/1/cmdline"]
+#: says what is said to it
+ECHOES = ["cat"]
 
-COMMANDS = (WAITS, STUBBORN, TALKS, ENDS_WITH_7, NOT_THERE, SERVES, NEEDS_64, ASKS, SAYS, FLOODS, ENDLESS, SHOWS_INIT)
+COMMANDS = (WAITS, STUBBORN, TALKS, ENDS_WITH_7, NOT_THERE, SERVES, NEEDS_64, ASKS, SAYS, FLOODS, ENDLESS, SHOWS_INIT, ECHOES)
 
 PATIENCE = 20.0
 

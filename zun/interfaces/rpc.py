@@ -18,6 +18,7 @@ from zun.domain.host_image import Image
 from zun.domain.lifecycle import Observation
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.runtime import Credentials, ExecResult, FoundImage, HostFacts, ProcessList, Stats
+from zun.interfaces.streams import ArchiveDoor, Door
 
 M = TypeVar("M", bound=Callable[..., None])
 
@@ -163,6 +164,36 @@ class Agent(Protocol):
 
     def update(self, container_uuid: str, cpu: float | None, memory: int | None) -> None:
         """Change the container's limits."""
+
+    # -- doors: each is open for one connection (zun.interfaces.streams) ---------------------------
+
+    def open_attach(self, container_uuid: str) -> Door:
+        """A door to what the container's first process reads and writes."""
+
+    def exec_create(self, container_uuid: str, command: list[str], tty: bool) -> str:
+        """Make a command ready to be run in the container. Returns its id, 64 hexadecimal digits."""
+
+    def open_exec(self, container_uuid: str, exec_id: str) -> Door:
+        """A door to that command: it is run when somebody comes through, and ended when he goes."""
+
+    def resize(self, container_uuid: str, height: int, width: int) -> None:
+        """Give the container's terminal a size, in characters."""
+
+    def exec_resize(self, container_uuid: str, exec_id: str, height: int, width: int) -> None:
+        """Give the terminal of a command a size. Raises NoSuchExec."""
+
+    def open_follow(
+        self, container_uuid: str, stdout: bool, stderr: bool, timestamps: bool, tail: int | None, since: datetime | None
+    ) -> Door:
+        """A door to the container's log, and to what is written from now on."""
+
+    def open_read(self, container_uuid: str, path: str) -> ArchiveDoor:
+        """A door to a tar archive of what is at a path. Raises NoSuchPath."""
+
+    def open_write(self, container_uuid: str, path: str) -> Door:
+        """A door for a tar archive that is unpacked at a path as it comes. What is wrong with either is told behind the door."""
+
+    # -- images ----------------------------------------------------------------------------------
 
     def search_images(self, driver: str, term: str, exact: bool) -> list[FoundImage]:
         """Images whose names have the term in them, or are it, as the image driver finds them."""

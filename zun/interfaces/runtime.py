@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from zun.domain.lifecycle import EngineState
+from zun.interfaces.streams import Streaming
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,8 +215,8 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     net_sent: int = 0
 
 
-class Runtime(Protocol):
-    """A container engine on this host."""
+class Runtime(Streaming, Protocol):
+    """A container engine on this host; what it streams is promised in :mod:`zun.interfaces.streams`."""
 
     name: str
 

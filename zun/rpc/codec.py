@@ -15,6 +15,8 @@ from typing import Any, Generic, TypeVar, cast, get_type_hints
 import msgspec
 
 from zun import errors
+from zun.interfaces import faults
+from zun.interfaces.faults import Fault
 
 LOG = logging.getLogger(__name__)
 
@@ -22,13 +24,6 @@ P = TypeVar("P")
 
 #: How a transport carries a call: method name, encoded arguments, whether an answer is awaited. Returns the encoded answer.
 Send = Callable[[str, bytes, bool], bytes]
-
-
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """An error on its way."""
-
-    code: str
-    details: dict[str, str] = {}
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +50,6 @@ class Codec(Generic[P]):
             for name, function in inspect.getmembers(protocol, inspect.isfunction)
             if not name.startswith("_")
         }
-        self._errors = errors.by_code()
 
     def client(self, send: Send) -> P:
         """An object with the Protocol's methods, each of which encodes its arguments and decodes the answer."""
@@ -70,7 +64,7 @@ class Codec(Generic[P]):
             answer = getattr(target, name)(**{field: getattr(arguments, field) for field in arguments.__struct_fields__})
             envelope = Envelope(value=msgspec.Raw(msgspec.json.encode(answer)))
         except errors.ZunError as error:
-            envelope = Envelope(fault=Fault(code=error.code(), details=error.details))
+            envelope = Envelope(fault=faults.of(error))
         except Exception as error:
             LOG.exception("%s failed", name)
             envelope = Envelope(fault=Fault(code=errors.ZunError.code(), details={"reason": f"{type(error).__name__} in {name}"}))
@@ -86,18 +80,10 @@ class Codec(Generic[P]):
                 return None
             envelope = msgspec.json.decode(answer, type=Envelope)
             if envelope.fault is not None:
-                raise self._error(envelope.fault)
+                raise faults.error(envelope.fault)
             return msgspec.json.decode(envelope.value, type=method.returns)
 
         return call
-
-    def _error(self, fault: Fault) -> errors.ZunError:
-        """The other side may be of another release: what it names, or leaves out, need not be known here."""
-        try:
-            return self._errors[fault.code](**fault.details)
-        except KeyError:
-            told = fault.details.get("reason") or ", ".join(f"{key}: {value}" for key, value in sorted(fault.details.items()))
-            return errors.ZunError(reason=f"{fault.code} ({told})")
 
 
 def _describe(name: str, function: Callable[..., Any]) -> _Method:

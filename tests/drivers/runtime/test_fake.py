@@ -25,6 +25,7 @@ PROGRAMS = {
     tuple(suite.SAYS): Program(writes=((1, b"out\n"), (2, b"err\n")), ends=5),
     tuple(suite.FLOODS): Program(writes=((1, b"y\n" * 100_000),), ends=0),
     tuple(suite.ENDLESS): Program(),
+    tuple(suite.ECHOES): Program(echoes=True),
     tuple(suite.SHOWS_INIT): Program(shows_init=True, ends=0),
 }
 BUSYBOX = "docker.io/library/busybox:latest"

@@ -62,6 +62,18 @@ def log(stream: Stream, *, terminal: bool) -> Flow[bytes]:
     return Flow(stream, pieces())
 
 
+def archive(stream: Stream) -> Flow[bytes]:
+    """The pieces of an archive. Raises EngineUnavailable where the engine hangs up or stops in the middle of it."""
+
+    def pieces() -> Generator[bytes, None, None]:
+        try:
+            yield from iter(stream.read, b"")
+        except TimeoutError as error:
+            raise errors.EngineUnavailable(reason="it has stopped in the middle of an archive") from error
+
+    return Flow(stream, pieces())
+
+
 def news(stream: Stream, closed: Callable[[], bool]) -> Flow[EngineEvent]:
     """The events that are ours. Ends after the client was ``closed``; raises EngineUnavailable when the engine goes away."""
 

@@ -97,15 +97,26 @@ class _Connection(http.client.HTTPConnection):
 class Stream:
     """An answer that is read as it comes, on a connection of its own. Close it, or leave its ``with`` block."""
 
-    def __init__(self, owner: DockerHttp, channel: socket.socket, response: http.client.HTTPResponse, deadline: float | None) -> None:
-        self._owner, self._channel, self._response, self._deadline = owner, channel, response, deadline
+    def __init__(
+        self,
+        owner: DockerHttp,
+        channel: socket.socket,
+        response: http.client.HTTPResponse,
+        deadline: float | None,
+        idle: float | None = None,
+    ) -> None:
+        self._owner, self._channel, self._response, self._deadline, self._idle = owner, channel, response, deadline, idle
         self.status = response.status
         self.content_type = response.getheader("Content-Type") or ""
+
+    def header(self, name: str) -> str:
+        """A header of the answer; empty where there is none."""
+        return self._response.getheader(name) or ""
 
     def read(self) -> bytes:
         """The next piece, empty at the end. Raises TimeoutError at the deadline, EngineUnavailable when the engine is gone."""
         try:
-            self._channel.settimeout(_left(self._deadline))
+            self._channel.settimeout(_left(self._deadline) if self._idle is None else self._idle)
             return _piece(self._response)
         except TimeoutError:
             raise
@@ -171,7 +182,7 @@ class DockerHttp:
         timeout: float | None = None,
     ) -> Answer:
         """One call. ``timeout`` (seconds) replaces the usual deadline. Raises EngineUnavailable; a refusal is an answer, not an error."""
-        return self._exchange(method, self._versioned(path, query), body, headers, timeout)
+        return self._exchange(method, self.target(path, query), body, headers, timeout)
 
     def stream(
         self,
@@ -183,14 +194,14 @@ class DockerHttp:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         duration: float | None = None,
+        idle: float | None = None,
         waking: Callable[[Callable[[], None]], None] = lambda wake: None,
     ) -> Stream:
         """One call whose answer is read as it comes. The status arrives within ``timeout`` seconds (or the usual deadline), the rest within
-        ``duration`` seconds from then, if given. ``waking`` is told what another thread may call to end the waiting at any time.
-
-        Raises EngineUnavailable.
+        ``duration`` seconds from then, or each piece within ``idle`` seconds, if given. ``waking`` is told what another
+        thread may call to end the waiting at any time. Raises EngineUnavailable.
         """
-        target = self._versioned(path, query)
+        target = self.target(path, query)
         connection = self._fresh(timeout or self.timeout)
         channel: socket.socket = connection.sock
         waking(connection.wake)
@@ -202,7 +213,7 @@ class DockerHttp:
             raise self._lost(error) from error
         finally:
             self._done_with(connection)
-        made = Stream(self, channel, response, None if duration is None else time.monotonic() + duration)
+        made = Stream(self, channel, response, None if duration is None else time.monotonic() + duration, idle)
         waking(made.wake)
         with self._lock:
             if not self.closed:
@@ -210,6 +221,12 @@ class DockerHttp:
                 return made
         made.close()
         raise _closed()
+
+    def dial(self) -> socket.socket:
+        """A connection for whoever speaks to the engine by himself; each of its steps has the usual deadline. Raises EngineUnavailable."""
+        connection = self._fresh(self.timeout)
+        self._done_with(connection)
+        return connection.sock
 
     def engine(self) -> Engine:
         """What the engine is; asked once, and again after it was away. Raises EngineError for one that is too old or too new."""
@@ -247,7 +264,8 @@ class DockerHttp:
 
     # -- within ----------------------------------------------------------------------------------
 
-    def _versioned(self, path: str, query: Mapping[str, Any] | None) -> str:
+    def target(self, path: str, query: Mapping[str, Any] | None = None) -> str:
+        """The path as the engine wants it, with the agreed API version before it."""
         api = self.engine().api
         given = urllib.parse.urlencode({key: value for key, value in (query or {}).items() if value is not None})
         return f"/v{api[0]}.{api[1]}{path}" + (f"?{given}" if given else "")

@@ -12,6 +12,7 @@ from zun import errors
 from zun.domain.lifecycle import EngineState
 from zun.drivers.runtime.fake_engine import ALIVE, FakeEngine, Program, Thing
 from zun.drivers.runtime.fake_images import FakeImages
+from zun.drivers.runtime.fake_streams import FakeStreams
 from zun.interfaces.runtime import (
     Capabilities,
     ContainerSpec,
@@ -33,7 +34,7 @@ _HOST_MEMORY = 4096
 _DEADLY = frozenset("HUP INT QUIT KILL TERM USR1 USR2 ABRT ALRM PIPE".split())
 
 
-class FakeRuntime(FakeImages):
+class FakeRuntime(FakeStreams, FakeImages):
     """A runtime of the fake engine. Any number of them may share one engine, in one deployment or in several."""
 
     name = "fake"

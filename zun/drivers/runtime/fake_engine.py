@@ -44,12 +44,23 @@ class Program:
     #: it listens on this port, or asks this port of its own host and fails when nobody answers
     listens: int | None = None
     asks: int | None = None
+    #: what it reads it writes
+    echoes: bool = False
     #: it shows the command of the process 1 that it sees
     shows_init: bool = False
 
 
 #: what an unknown command does when it is executed in a container: nothing, well
 _QUICK = Program(ends=0)
+
+
+@dataclass(slots=True, eq=False)
+class Exec:
+    """A command that somebody talks with; ``running`` is None before it was run."""
+
+    program: Program
+    running: bool | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +81,9 @@ class Thing:
     cpu: float = 0.0
     memory: int = 0
     log: list[tuple[datetime, int, bytes]] = field(default_factory=list)
+    #: by path; a directory is what files are in
+    files: dict[str, bytes] = field(default_factory=lambda: {"/etc/group": b"root:x:0:\n", "/root/.profile": b""})
+    execs: dict[str, Exec] = field(default_factory=dict)
     #: its network namespace: a sandbox has one of its own in every life
     network: str | None = None
 
@@ -247,6 +261,10 @@ class FakeEngine:
             self.end(thing, 137)
         del self.things[thing.engine_id]
         self.tell(thing, "destroy")
+
+    def number(self) -> int:
+        """One that nothing here has."""
+        return next(self._numbers)
 
     def tell(self, thing: Thing, what: str) -> None:
         """Make it news."""
