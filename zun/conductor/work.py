@@ -125,7 +125,7 @@ class Desk(ImageDesk):
         if container.uuid in outcome.ports:
             named = outcome.ports[container.uuid]
             container = tx.save(replace(container, ports=sorted({*container.ports, *named}) if container.capsule else named))
-        if container.uuid in outcome.digests and outcome.digests[container.uuid] != container.image_digest:
+        if outcome.reason is None and outcome.digests.get(container.uuid, container.image_digest) != container.image_digest:
             container = tx.save(replace(container, image_digest=outcome.digests[container.uuid]))
         # The image is another one once the object that was made of it is the one that is left.
         made = outcome.reason is None or (observed is not None and observed.revision == container.revision)

@@ -1,0 +1,99 @@
+"""The official client's commands on images and registries, unmodified."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.engines import absent
+from tests.registries import PASSWORD, USER, Index
+from tests.service.aio import eventually
+
+OPENSTACK = Path(sys.executable).with_name("openstack")
+
+
+@pytest.fixture
+def openstack(service):
+    if not OPENSTACK.exists():
+        absent("python-openstackclient is not installed")
+
+    def run(*words, succeeds=True):
+        done = subprocess.run(
+            [OPENSTACK, "--os-cloud", "zun", "appcontainer", *words],
+            env=os.environ | {"OS_CLIENT_CONFIG_FILE": str(service.clouds)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
+        return json.loads(done.stdout) if "json" in words else done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def ours(openstack, front):
+    """A registry of the project."""
+    words = ("--name", "ours", "--domain", front.address, "--username", USER, "--password", PASSWORD)
+    made = openstack("registry", "create", "-f", "json", *words)
+    yield made
+    openstack("registry", "delete", made["uuid"])
+
+
+def test_registries_are_listed_shown_and_changed(openstack, ours, front):
+    (row,) = openstack("registry", "list", "-f", "json")
+    assert row == {"uuid": ours["uuid"], "name": "ours", "domain": front.address, "username": USER, "password": "***"}
+    assert openstack("registry", "show", "-f", "json", "ours")["password"] == "***"
+    changed = openstack("registry", "update", "-f", "json", "ours", "--username", "somebody")
+    assert (changed["username"], changed["password"]) == ("somebody", "***")
+    assert openstack("registry", "list", "-f", "json", "--username", USER) == []
+
+
+def test_a_container_is_made_of_a_private_image(openstack, ours, front, service):
+    made = openstack("create", "-f", "json", "--name", "private", "--registry", "ours", "team/web:1", "sleep", "1000")
+    assert made["registry_id"] == ours["uuid"]
+    assert service.wait("private", "Created", "Error")["status"] == "Created"
+    assert "used by" in openstack("registry", "delete", "ours")
+    openstack("delete", "private")
+    service.wait_gone("private")
+
+
+def test_an_image_is_pulled_listed_shown_and_deleted(openstack, service):
+    (host,) = openstack("host", "list", "-f", "json")
+    made = openstack("image", "pull", "-f", "json", "127.0.0.1:1/team/web:1", host["hostname"])
+    assert (made["repo"], made["tag"], made["host"]) == ("127.0.0.1:1/team/web", "1", host["hostname"])
+    assert made["uuid"] in {row["uuid"] for row in openstack("image", "list", "-f", "json")}
+    assert openstack("image", "show", "-f", "json", made["uuid"])["tag"] == "1"
+    assert "accepted" in openstack("image", "delete", made["uuid"])
+    eventually(lambda: service.get(f"/images/{made['uuid']}").status_code == 404)
+
+
+def test_images_are_searched_for(openstack):
+    index = Index([{"name": "team/web", "star_count": 3}, {"name": "team/webster"}])
+    try:
+        found = openstack("image", "search", "-f", "json", f"{index.address}/team/web")
+        assert [(row["Name"], row["Metadata"]["star_count"]) for row in found] == [("team/web", 3), ("team/webster", 0)]
+        (only,) = openstack("image", "search", "-f", "json", "--exact-match", "--image-driver", "docker", f"{index.address}/team/web")
+        assert only["Name"] == "team/web"
+    finally:
+        index.close()
+
+
+def test_a_container_is_committed(openstack, service):
+    openstack("run", "--name", "source", "busybox", "sleep", "1000")
+    service.wait("source", "Running")
+    told = openstack("commit", "source", "snapshot:1")
+    assert "has been accepted" in told
+    image = told.rpartition("The image is ")[2].strip().rstrip(".")
+    eventually(lambda: service.get(f"/images/{image}", version="1.41").json().get("status") == "Available")
+    openstack("create", "--name", "copy", "snapshot:1", "sleep", "1000")
+    assert service.wait("copy", "Created", "Error")["status"] == "Created"
+    for name in ("source", "copy"):
+        openstack("delete", "--force", name)
+        service.wait_gone(name)
+    openstack("image", "delete", image)
+    eventually(lambda: service.get(f"/images/{image}").status_code == 404)
