@@ -49,7 +49,10 @@ def _engines(world: World, containers: list[Container], sandboxes: list[Sandbox]
             assert thing.container_uuid is None or thing.container_uuid in known, f"nobody's, on {host}: {thing.spec}"
         for uuid, number in Counter(thing.spec.uuid for thing in engine.things.values()).items():
             assert number == 1, f"{uuid} is there {number} times"
+    limits = {thing.spec.uuid: (thing.cpu, thing.memory) for engine in world.engines.values() for thing in engine.things.values()}
     for container in containers:
+        made = (container.cpu, container.memory)
+        assert limits.get(container.uuid, made) == made, f"the engine has other limits than the row: {container}"
         if container.status in SHOWN:
             assert container.host is not None, f"on no host: {container}"
             states = {thing.state for thing in world.engines[container.host].things.values() if thing.container_uuid == container.uuid}

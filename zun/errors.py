@@ -213,6 +213,12 @@ class NotRunning(Conflict):
     text = "Container {id}: {reason}"
 
 
+class LimitsRefused(Conflict):
+    """The engine will not set the limits that were asked for; the container keeps those that it had."""
+
+    text = "Container {id} keeps its limits. {reason}"
+
+
 class InsufficientCapacity(Conflict):
     text = "Host {host} has no room for {resource}: requested {requested}, free {free}."
 

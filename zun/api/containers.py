@@ -100,6 +100,11 @@ def update(call: Call) -> Json:
     return _one(call, call.parts.verbs.update(call.caller, call.row, call.values))
 
 
+def resize(call: Call) -> Json:
+    """``POST /containers/{id}/resize_container``: the answer shows the container as it was."""
+    return _one(call, call.parts.verbs.resize(call.caller, call.row, call.values))
+
+
 def rename(call: Call) -> Json:
     """``POST /containers/{id}/rename``."""
     options: Rename = call.options

@@ -245,7 +245,9 @@ class AgentLoop:
             reporter=self._reporter(work.action.uuid),
             again=since is not None or work.action.attempts > 1,
         )
-        reason, leftovers, record = jobs.run(job, steps, clock=self._clock, fault=self._fault, patient=self._patient(since))
+        # Limits wait for their engine as long as it takes: what it has set is not known before it answers.
+        patient = self._patient(since) or work.action.action == "resize_container"
+        reason, leftovers, record = jobs.run(job, steps, clock=self._clock, fault=self._fault, patient=patient)
         if work.action.action == "delete" and reason is not None and work.action.arguments.get("force"):
             # A forced deletion forgets the container whatever the engine says; what is left there is nobody's, and the scan removes it.
             jobs.press_on(job, steps)

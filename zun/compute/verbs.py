@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 from zun import errors
@@ -58,6 +59,20 @@ def unpause_container(job: Job) -> None:
     job.seen = job.runtime.unpause(job.container.uuid)
 
 
+def set_limits(job: Job) -> None:
+    """Set the limits that were asked for."""
+    wanted = job.action.arguments
+    with contextlib.suppress(errors.NoSuchObject):  # what is made next is made with them
+        job.runtime.update(job.container.uuid, wanted.get("cpu"), wanted.get("memory"))
+
+
+def restore_limits(job: Job) -> None:
+    """Set those from before: an engine that refused may have set one of the two. What it will not take now either stays as it is."""
+    before = job.action.arguments.get("before") or {}
+    with contextlib.suppress(errors.NoSuchObject, errors.EngineError):
+        job.runtime.update(job.container.uuid, before.get("cpu"), before.get("memory"))
+
+
 SAGAS: Mapping[str, Sequence[Step[Job]]] = {
     "create": CREATE,
     "start": (*ENSURE, Step("start_container", create.start_container)),
@@ -67,6 +82,7 @@ SAGAS: Mapping[str, Sequence[Step[Job]]] = {
     "pause": (Step("pause_container", pause_container),),
     "unpause": (Step("unpause_container", unpause_container),),
     "rebuild": REBUILD,
+    "resize_container": (Step("set_limits", set_limits, restore_limits),),
     "delete": (
         Step("stop_container", stop_first),
         Step("remove_container", create.remove_container),

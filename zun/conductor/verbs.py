@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, capsules, journal, rebuild
+from zun.conductor import capsules, journal, limits, rebuild
 from zun.conductor.accept import Defaults, check_name
 from zun.conductor.journal import Clock
-from zun.domain import lifecycle, quota
-from zun.domain.action import ActionState, Caller
+from zun.domain import lifecycle
+from zun.domain.action import Action, ActionState, Caller
 from zun.domain.container import Container
 from zun.domain.host import COMPUTE, Service, is_up
 from zun.domain.lifecycle import Desired
-from zun.domain.quota import Quota
-from zun.domain.resources import Resources
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.images import Images
 from zun.interfaces.inventory import Inventory
@@ -114,31 +112,67 @@ class Verbs:
         host = self._store.settle(lambda tx: capsules.remove(tx, self._inventory, caller, container, self._clock))
         journal.nudge(self._poke, host)
 
+    def resize(self, caller: Caller, container: Container, changes: dict[str, Any]) -> Container:
+        """Accept other limits (name, auto_heal) for a container. Returns it as it was.
+
+        They are claimed at once and set later; where the host cannot set them they are given back. Raises InvalidStateException,
+        OverQuota, InsufficientCapacity, NameInUse, NotOffered.
+        """
+        wanted = {name: value for name, value in changes.items() if value is not None}
+
+        def write(tx: Transaction) -> tuple[Container, str | None]:
+            before = self._current(tx, container)
+            self.check(before, limits.VERB)
+            changed = limits.change(tx, self._inventory, self._defaults, before, wanted)
+            if not limits.of(wanted) or changed.host is None:
+                return before, None
+            journal.accept(tx, caller, changed, limits.VERB, limits.arguments(before, limits.of(wanted)), self._clock())
+            return before, changed.host
+
+        before, host = self._store.settle(write)
+        if host is not None:
+            journal.nudge(self._poke, host)
+        return before
+
     # -- done while the caller waits -------------------------------------------------------------
 
     def update(self, caller: Caller, container: Container, changes: dict[str, Any]) -> Container:
         """Change name, auto_heal, cpu or memory. New limits are claimed, then set on the host; where that fails they are given back.
 
-        Raises InvalidStateException, OverQuota, InsufficientCapacity, NameInUse, and what the host answers.
+        Raises InvalidStateException, OverQuota, InsufficientCapacity, NameInUse, NotOffered, LimitsRefused, and what the host answers.
         """
         changes = {name: value for name, value in changes.items() if value is not None}
-        limits = {name: value for name, value in changes.items() if name in ("cpu", "memory")}
+        wanted = limits.of(changes)
         self.check(container, "update")
-        if limits and container.host is not None:
-            self._up(container, "update")
+        agent = self._up(container, "update") if wanted and container.host is not None else None
 
-        def write(tx: Transaction) -> tuple[Container, Container]:
+        def write(tx: Transaction) -> tuple[Container, Action | None]:
             before = self._current(tx, container)
-            return before, self._change(tx, before, changes, checked=True)
+            self.check(before, "update")
+            changed = limits.change(tx, self._inventory, self._defaults, before, changes)
+            return changed, limits.ahead(tx, caller, before, wanted, self._clock()) if agent is not None else None
 
-        before, changed = self._store.settle(write)
-        if limits and changed.host is not None:
-            try:
-                self._agents.on(changed.host).update(changed.uuid, limits.get("cpu"), limits.get("memory"))
-            except errors.ZunError:
-                self._store.settle(lambda tx: self._give_back(tx, before, changed, limits))
-                raise
+        changed, action = self._store.settle(write)
+        if agent is not None and action is not None:
+            self._set(agent, changed, action, wanted)
         return changed
+
+    def _set(self, agent: Agent, container: Container, action: Action, wanted: dict[str, Any]) -> None:
+        try:
+            agent.update(container.uuid, wanted.get("cpu"), wanted.get("memory"))
+        except (errors.ServiceUnavailable, errors.EngineError) as error:
+            # It may have set both of them, or one.
+            self._store.settle(lambda tx: limits.unheard(tx, action))
+            journal.nudge(self._poke, container.host)
+            if isinstance(error, errors.EngineError):
+                raise errors.LimitsRefused(id=container.uuid, reason=str(error)) from error
+            raise
+        except errors.ZunError:
+            self._store.settle(lambda tx: limits.refused(tx, action, self._clock()))
+            raise
+        self._store.settle(lambda tx: limits.answered(tx, action, self._clock()))
+        # What was accepted meanwhile has waited.
+        journal.nudge(self._poke, container.host)
 
     def rename(self, container: Container, name: str) -> Container:
         """Give the container another name, whatever its status. Raises NameUnchanged, NameInUse."""
@@ -152,13 +186,6 @@ class Verbs:
             return tx.save(renamed)
 
         return self._store.settle(write)
-
-    def _give_back(self, tx: Transaction, before: Container, changed: Container, limits: Iterable[str]) -> None:
-        """Take back a change that the host did not make, but for what somebody else has changed or removed since."""
-        current = tx.get(Container, changed.uuid)
-        if current is not None:
-            ours = [name for name in limits if getattr(current, name) == getattr(changed, name)]
-            self._change(tx, current, {name: getattr(before, name) for name in ours}, checked=False)
 
     def logs(
         self, container: Container, *, stdout: bool, stderr: bool, timestamps: bool, tail: int | None, since: datetime | None
@@ -199,26 +226,3 @@ class Verbs:
         if service is None or not is_up(service, self._clock(), self._service_down_time):
             raise errors.HostNotUp(host=container.host, verb=verb, id=container.uuid)
         return self._agents.on(service.host)
-
-    def _change(self, tx: Transaction, container: Container, changes: dict[str, Any], *, checked: bool) -> Container:
-        cpu, memory = changes.get("cpu", container.cpu), changes.get("memory", container.memory)
-        more = Quota(cpu=cpu - container.cpu, memory=memory - container.memory)
-        if checked:
-            self.check(container, "update")
-            check_name(tx, self._defaults.unique_name_scope, replace(container, **changes))
-        if more != Quota():
-            allowance.lock(tx, container.project_id)
-            if checked:
-                allowed = allowance.of_project(tx, container.project_id, self._defaults.quota)
-                quota.check(allowed, allowance.usage(tx, container.project_id), more)
-            self._resize(tx, container, Resources(cpu=more.cpu, memory=int(more.memory)), checked)
-        return tx.save(replace(container, **changes))
-
-    def _resize(self, tx: Transaction, container: Container, more: Resources, checked: bool) -> None:
-        sandbox = tx.get(Sandbox, container.sandbox_uuid)
-        if sandbox is None:
-            raise errors.ContainerNotFound(id=container.uuid)
-        to = Resources(cpu=sandbox.cpu, memory=sandbox.memory, disk=sandbox.disk) + more
-        if checked:
-            self._inventory.resize(tx, sandbox, to)
-        tx.save(replace(sandbox, cpu=to.cpu, memory=to.memory))

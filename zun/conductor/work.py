@@ -10,7 +10,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import journal
+from zun.conductor import journal, limits
 from zun.conductor.image_desk import ImageDesk
 from zun.conductor.journal import Clock
 from zun.conductor.vault import Vault
@@ -133,6 +133,8 @@ class Desk(ImageDesk):
             container = tx.save(rebuilt(container, action.arguments))
         event: Done | Failed = Done(action.action, observed)
         if outcome.reason is not None:
+            if action.action == limits.VERB:
+                container = limits.give_back(tx, action) or container
             event = Failed(action.action, outcome.reason, observed)
         container = journal.apply(tx, container, event)
         return container, observed is not None and observed.state is EngineState.MISSING

@@ -1,0 +1,121 @@
+"""Other limits for a container that lives: claimed first, then set by its host, given back where that cannot be done (ADR 0016).
+
+The row says what should be, and the host makes it so. A change that a host has not answered is not forgotten: it is an action in the
+host's queue, written together with the claim, and goes from there only with an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from zun import errors
+from zun.conductor import allowance, journal
+from zun.conductor.accept import Defaults, check_name
+from zun.domain import quota
+from zun.domain.action import Action, ActionState, Caller
+from zun.domain.container import Container
+from zun.domain.quota import Quota
+from zun.domain.resources import Resources
+from zun.domain.sandbox import Sandbox
+from zun.interfaces.inventory import Inventory
+from zun.interfaces.store import Transaction
+
+NAMES = ("cpu", "memory")
+VERB = "resize_container"
+
+#: Seconds after which a host does by itself what nobody who waited for its answer has settled: he is gone.
+UNANSWERED = 60.0
+
+
+def of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The limits among some values."""
+    return {name: values[name] for name in NAMES if values.get(name) is not None}
+
+
+def change(tx: Transaction, inventory: Inventory, defaults: Defaults, container: Container, changes: Mapping[str, Any]) -> Container:
+    """Write what is asked for, once quota and host have room for it.
+
+    Raises NameInUse, OverQuota, InsufficientCapacity, NotOffered.
+    """
+    changed = replace(container, **changes)
+    check_name(tx, defaults.unique_name_scope, changed)
+    if of(changes) and container.capsule:
+        raise errors.NotOffered(field=next(iter(of(changes))), why="the limits of a container in a capsule are part of the capsule's.")
+    more = Quota(cpu=changed.cpu - container.cpu, memory=changed.memory - container.memory)
+    if more != Quota():
+        allowance.lock(tx, container.project_id)
+        allowed = allowance.of_project(tx, container.project_id, defaults.quota)
+        quota.check(allowed, allowance.usage(tx, container.project_id), more)
+        sandbox = _sandbox(tx, container)
+        inventory.resize(tx, sandbox, Resources(cpu=changed.cpu, memory=changed.memory, disk=sandbox.disk))
+        tx.save(replace(sandbox, cpu=changed.cpu, memory=changed.memory))
+    return tx.save(changed)
+
+
+def arguments(before: Container, limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the action that sets ``limits``: these, and those that it goes back to."""
+    return {**limits, "before": {name: getattr(before, name) for name in limits}}
+
+
+def ahead(tx: Transaction, caller: Caller, before: Container, limits: Mapping[str, Any], now: datetime) -> Action:
+    """Write down that the host is to set the limits, while it is asked to do so at once: it will, should nobody hear its answer."""
+    sandbox = _sandbox(tx, before)
+    action = journal.enqueue(tx, caller, sandbox, before, VERB, arguments(before, limits), now)
+    return tx.save(replace(action, not_before=now + timedelta(seconds=UNANSWERED)))
+
+
+def answered(tx: Transaction, action: Action, now: datetime) -> None:
+    """The host has answered: what was written ahead is needed no more."""
+    _drop(tx, action)
+    container = tx.get(Container, action.container_uuid or "")
+    if container is not None:
+        # What became of the container meanwhile has waited for this.
+        journal.follow(tx, container, missing=False, now=now)
+
+
+def refused(tx: Transaction, action: Action, now: datetime) -> None:
+    """The host will not: the claim is given back."""
+    give_back(tx, action)
+    answered(tx, action, now)
+
+
+def unheard(tx: Transaction, action: Action) -> None:
+    """Nobody knows what the host has done: the claim is given back, and the host has to do what the row says then."""
+    container = give_back(tx, action)
+    current = tx.get(Action, action.uuid)
+    if container is None or current is None or current.state is not ActionState.QUEUED:
+        return
+    limits = {name: getattr(container, name) for name in of(action.arguments)}
+    tx.save(replace(current, arguments=arguments(container, limits), not_before=None))
+
+
+def give_back(tx: Transaction, action: Action) -> Container | None:
+    """Take back a change that the host did not make, but for what somebody else has changed or removed since."""
+    container = tx.get(Container, action.container_uuid or "")
+    if container is None:
+        return None
+    asked, before = of(action.arguments), action.arguments.get("before") or {}
+    ours = {name: before[name] for name in asked if name in before and getattr(container, name) == asked[name]}
+    if not ours:
+        return container
+    restored = replace(container, **ours)
+    sandbox = _sandbox(tx, container)
+    tx.save(replace(sandbox, cpu=restored.cpu, memory=restored.memory))
+    return tx.save(restored)
+
+
+def _drop(tx: Transaction, action: Action) -> None:
+    current = tx.get(Action, action.uuid)
+    if current is not None:
+        tx.drop(current)
+
+
+def _sandbox(tx: Transaction, container: Container) -> Sandbox:
+    sandbox = tx.get(Sandbox, container.sandbox_uuid)
+    if sandbox is None:
+        raise errors.ContainerNotFound(id=container.uuid)
+    return sandbox
