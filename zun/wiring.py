@@ -31,6 +31,7 @@ from zun.conductor.networks import Networks
 from zun.conductor.place import Place
 from zun.conductor.registries import Registries
 from zun.conductor.sweep import Sweep
+from zun.conductor.vault import KeyFile
 from zun.conductor.verbs import Verbs
 from zun.conductor.work import Desk
 from zun.conf import quota, secrets
@@ -183,6 +184,26 @@ def docker(conf: cfg.ConfigOpts, name: str) -> DockerRuntime:
         pull_timeout=conf.docker.pull_timeout,
         memory_swap=conf.docker.default_memory_swap,
     )
+
+
+def rotate_keys(conf: cfg.ConfigOpts) -> int:
+    """Seal every secret in the database anew; returns how many there are. The service may run meanwhile, and this may be repeated.
+
+    With keys in a file, a new one is made first, and the old ones are forgotten afterwards. With keys in the configuration, an operator
+    puts the new one first before, and takes the old one out afterwards. Raises SecretUnreadable for a secret that no key opens (then no
+    key is forgotten), OSError, ValueError, StoreUnavailable.
+    """
+    file = None if conf.secrets.encryption_keys else KeyFile(Path(conf.secrets.key_file))
+    if file is not None:
+        file.add()
+    store = database(conf, utcnow)
+    try:
+        sealed = Registries(store, secrets.vault(conf)).reseal()
+    finally:
+        store.close()
+    if file is not None:
+        file.keep_newest()
+    return sealed
 
 
 def default_registry(conf: cfg.ConfigOpts) -> Access | None:

@@ -9,10 +9,11 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, journal
+from zun.conductor import allowance, image_desk, journal
 from zun.conductor.journal import Clock
 from zun.domain.container import Container
 from zun.domain.host import COMPUTE, Host, Service, is_up
+from zun.domain.host_image import Image
 from zun.domain.lifecycle import Desired
 from zun.domain.quota import ClassLimit, ProjectLimit, Quota
 from zun.interfaces.inventory import Inventory
@@ -138,6 +139,8 @@ class Admin:
             if up or container.desired is not Desired.DELETED:
                 raise errors.HostInUse(host=service.host, count=tx.count(Container, {"host": service.host}))
             journal.erase(tx, container, self._inventory)
+        for image in tx.find(Image, {"host": service.host}):
+            image_desk.forget(tx, image)
         for row in tx.find(Host, {"hostname": service.host}):
             tx.drop(row)
 
