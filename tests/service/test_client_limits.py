@@ -1,0 +1,133 @@
+"""Limits, rebuilds and health checks by the official client, unmodified, on a real engine."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.engines import absent
+from tests.service.aio import Aio, eventually
+from zun.drivers.runtime.docker_http import DockerHttp
+
+OPENSTACK = Path(sys.executable).with_name("openstack")
+
+
+@pytest.fixture
+def openstack(service):
+    if not OPENSTACK.exists():
+        absent("python-openstackclient is not installed")
+    environment = os.environ | {"OS_CLIENT_CONFIG_FILE": str(service.clouds)}
+
+    def run(*words):
+        command = [OPENSTACK, "--os-cloud", "zun", "appcontainer", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def made(service):
+    """Makes running containers; returns their uuids."""
+    uuids = []
+
+    def make(*command, **fields):
+        uuids.append(service.create(*command, **fields))
+        service.wait(uuids[-1], "Running")
+        return uuids[-1]
+
+    yield make
+    for uuid in uuids:
+        service.delete(f"/containers/{uuid}", params={"force": True})
+        service.wait_gone(uuid)
+
+
+def inspected(service, uuid):
+    """What Docker has of it."""
+    line = next(one for one in service.objects() if one["Labels"].get("org.openstack.zun.container") == uuid)
+    http = DockerHttp(service.engine.socket, timeout=30)
+    try:
+        return http.call("GET", f"/containers/{line['Id']}/json").data
+    finally:
+        http.close()
+
+
+def cgroup(service, uuid, *names):
+    """What the kernel holds it to: the first of these files of its control group that is there."""
+    lines = Path(f"/proc/{inspected(service, uuid)['State']['Pid']}/cgroup").read_text().splitlines()
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        for root in (f"/sys/fs/cgroup/{controllers}", "/sys/fs/cgroup"):
+            for name in names:
+                file = Path(root + path) / name
+                if file.exists():
+                    return file.read_text().strip()
+    return pytest.fail(f"none of {names} is there")
+
+
+MEMORY = ("memory.max", "memory.limit_in_bytes")
+
+
+def test_set_changes_what_the_kernel_holds_it_to_while_it_runs(openstack, service, made):
+    uuid = made()
+    began = inspected(service, uuid)["State"]["StartedAt"]
+    assert cgroup(service, uuid, *MEMORY) == str(32 << 20)
+    openstack("set", "--cpu", "0.5", "--memory", "64", uuid)
+    assert cgroup(service, uuid, *MEMORY) == str(64 << 20)
+    assert inspected(service, uuid)["HostConfig"]["CpuShares"] == 512
+    assert inspected(service, uuid)["State"]["StartedAt"] == began
+
+
+def test_a_resize_that_no_host_has_room_for_is_a_conflict_and_changes_nothing(engine, tmp_path):
+    service = Aio(tmp_path, engine, "ram_allocation_ratio = 0.1\ncpu_allocation_ratio = 0.1\n[quota]\ncpu = -1\n")
+    try:
+        service.start()
+        uuid = service.create()
+        service.wait(uuid, "Running")
+        more = {"memory": int(service.get("/hosts").json()["hosts"][0]["mem_total"] * 0.1) + 1}
+        if more["memory"] > 8192:
+            more = {"cpu": 16}  # nothing that may be asked for fills so large a host with memory
+        for answer in (
+            service.request("PATCH", f"/containers/{uuid}", json=more),
+            service.post(f"/containers/{uuid}/resize_container", json=more),
+        ):
+            assert answer.status_code == 409, answer.text
+            assert answer.json()["errors"][0]["code"] == "container.insufficient-capacity"
+        assert service.show(uuid)["memory"] == "32"
+    finally:
+        service.clean()
+
+
+def test_memory_that_is_in_use_cannot_be_taken_away(service, made):
+    uuid = made("sh", "-c", "dd if=/dev/zero of=/dev/shm/big bs=1M count=40 && sleep 1000", memory=128)
+    eventually(lambda: int(cgroup(service, uuid, "memory.current", "memory.usage_in_bytes")) > 40 << 20)
+    answer = service.request("PATCH", f"/containers/{uuid}", json={"memory": 8})
+    if answer.status_code == 200:
+        pytest.skip("this kernel takes memory away from what uses it (control groups of version 2)")
+    assert answer.status_code == 409, answer.text
+    assert "keeps its limits" in answer.json()["errors"][0]["detail"]
+    assert service.show(uuid)["memory"] == "128"
+    eventually(lambda: cgroup(service, uuid, *MEMORY) == str(128 << 20))
+
+
+def test_rebuild_waits_until_it_is_done(openstack, service, made):
+    uuid = made()
+    before = inspected(service, uuid)["Id"]
+    openstack("rebuild", "--image", "busybox:latest", "--wait", uuid)
+    after = service.wait(uuid, "Running")
+    assert (after["image"], after["status_reason"]) == ("busybox:latest", None)
+    assert inspected(service, uuid)["Id"] != before
+
+
+def test_a_rebuild_that_fails_gives_the_old_container_back(service, made):
+    uuid = made()
+    before = inspected(service, uuid)["Id"]
+    assert service.post(f"/containers/{uuid}/rebuild", params={"image": "127.0.0.1:9/no/such"}).status_code == 202
+    kept = service.wait(uuid, "Running", "Error")
+    assert (kept["status"], kept["image"]) == ("Running", "busybox")
+    assert "127.0.0.1:9" in kept["status_reason"]
+    assert inspected(service, uuid)["Id"] == before
+    assert service.get(f"/containers/{uuid}/container_actions").json()["containerActions"][0]["message"] == "Error"
