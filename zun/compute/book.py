@@ -126,12 +126,13 @@ def observe(entry: Entry, state: ContainerState | None) -> Observation:
         started_at=state.started_at,
         finished_at=state.finished_at,
         restart_count=entry.restart_count,
+        health=state.health,
     )
 
 
 def looks_as_told(entry: Entry, seen: Seen) -> bool:
     """Whether a line of a scan shows what was last told of the container, so that a closer look is not needed."""
     told = entry.told
-    if told is None or told.engine_id != seen.engine_id:
+    if told is None or told.engine_id != seen.engine_id or told.health is not seen.health:
         return False
     return told.state is seen.state or (told.state is EngineState.RESTARTING and seen.state is EngineState.EXITED and entry.restarting)

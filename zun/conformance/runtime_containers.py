@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ import pytest
 
 from zun import errors
 from zun.conformance.runtime_bench import ENDS_WITH_7, NOT_THERE, SAYS, STUBBORN, TALKS, WAITS, Bench, RuntimeFixtures, eventually, new_uuid
-from zun.domain.lifecycle import EngineState
+from zun.domain.lifecycle import EngineState, Health
 from zun.interfaces.runtime import Runtime
 
 E = EngineState
@@ -110,6 +111,27 @@ class ContainerConformance(RuntimeFixtures):
         for verb in verbs:
             with pytest.raises(errors.NoSuchObject):
                 verb()
+
+    # -- containers: health ----------------------------------------------------------------------
+
+    def test_a_health_check_is_run_and_what_it_says_is_shown_until_the_container_ends(self, bench: Bench, second: Runtime) -> None:
+        news: list[str] = []
+        stream = second.events()
+        listening = threading.Thread(target=lambda: news.extend(event.what for event in stream), daemon=True)
+        listening.start()
+        well = bench.running(STUBBORN, healthcheck={"test": "true", "interval": 1, "timeout": 5, "retries": 1})
+        sick = bench.running(STUBBORN, healthcheck={"test": "false", "interval": 1, "timeout": 5, "retries": 1})
+        eventually(lambda: bench.state(well).health is Health.HEALTHY)
+        eventually(lambda: bench.state(sick).health is Health.UNHEALTHY)
+        shown = {seen.container_uuid: seen.health for seen in bench.runtime.scan() if seen.container_uuid}
+        assert shown == {well: Health.HEALTHY, sick: Health.UNHEALTHY}
+        eventually(lambda: {"health_status: healthy", "health_status: unhealthy"} <= set(news))
+        assert bench.runtime.stop(sick, 0).health is None
+        assert not [what for what in news if what.startswith("exec")], "its running is no news"
+        second.close()
+
+    def test_without_a_check_there_is_no_health(self, bench: Bench) -> None:
+        assert bench.state(bench.running(STUBBORN)).health is None
 
     # -- containers: life ------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from zun.domain import kinds, lifecycle, structures
-from zun.domain.lifecycle import Desired, Status, Task
+from zun.domain.lifecycle import Desired, Health, Status, Task
 from zun.domain.model import Entity, Field, Version
 
 
@@ -95,6 +95,15 @@ class Container(Entity, frozen=True, kw_only=True):
     error: Annotated[str | None, Field(doc="the engine's word on why the last life failed")] = None
     started_at: Annotated[datetime | None, Field(doc="when its last life began (UTC)")] = None
     finished_at: Annotated[datetime | None, Field(doc="when its last life ended (UTC)")] = None
+    health: Annotated[
+        Health | None,
+        Field(
+            doc="what its health check says while it runs: starting, healthy or unhealthy; null without a check",
+            shown=True,
+            shown_since=Version(1, 41),
+            length=16,
+        ),
+    ] = None
 
 
 def life(container: Container) -> lifecycle.Life:
@@ -133,7 +142,7 @@ def status_detail(container: Container, now: datetime) -> str | None:
     failed = " (error)" if container.error else ""
     match container.status:
         case Status.RUNNING if container.started_at:
-            return f"Up {_age(container.started_at, now)}"
+            return f"Up {_age(container.started_at, now)}{_HEALTH[container.health]}"
         case Status.PAUSED if container.started_at:
             return f"Up {_age(container.started_at, now)} (paused)"
         case Status.STOPPED if container.finished_at:
@@ -142,6 +151,10 @@ def status_detail(container: Container, now: datetime) -> str | None:
             return container.status.value
         case _:
             return None
+
+
+#: as "docker ps" has it
+_HEALTH = {None: "", Health.STARTING: " (health: starting)", Health.HEALTHY: " (healthy)", Health.UNHEALTHY: " (unhealthy)"}
 
 
 def _age(since: datetime, now: datetime) -> str:

@@ -74,6 +74,14 @@ class EngineState(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+class Health(enum.StrEnum):
+    """What the check of a container's health says while it runs, in Docker's words."""
+
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What a host saw of one container, and of which of its lives (``incarnation`` counts the starts)."""
 
@@ -88,6 +96,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     restart_count: int = 0
+    health: Health | None = None
 
 
 S, T, D, E = Status, Task, Desired, EngineState
@@ -235,6 +244,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    health: Health | None = None
 
 
 LIFE_FIELDS = tuple(Life.__struct_fields__)
@@ -392,7 +402,7 @@ def _seen(life: Life, observation: Observation, of: Verb | None = None) -> Life:
 
 def _facts(life: Life, observation: Observation) -> dict[str, Any]:
     if observation.state is E.MISSING:
-        return {}
+        return {"health": None}
     return {
         "incarnation": observation.incarnation,
         "restart_count": observation.restart_count,
@@ -401,6 +411,7 @@ def _facts(life: Life, observation: Observation) -> dict[str, Any]:
         "error": observation.error,
         "started_at": observation.started_at,
         "finished_at": observation.finished_at,
+        "health": observation.health,
     }
 
 

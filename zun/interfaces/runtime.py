@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from zun.domain.lifecycle import EngineState
+from zun.domain.lifecycle import EngineState, Health
 from zun.interfaces.streams import Streaming
 
 
@@ -167,6 +167,8 @@ class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     #: as its sandbox's. Another name than that one's says that the sandbox has begun another life under the container.
     network: str | None = None
+    #: what its health check says; None without a check, and while it does not run
+    health: Health | None = None
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,6 +179,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     engine_id: str
     state: EngineState
+    health: Health | None = None
 
 
 class EngineEvent(msgspec.Struct, frozen=True, kw_only=True):

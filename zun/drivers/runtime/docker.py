@@ -34,8 +34,9 @@ from zun.interfaces.runtime import (
 
 E = EngineState
 
-#: The news that change what a container is. Health checks and commands make news of their own, by the second: not these.
-_NEWS = ("start", "die", "pause", "unpause", "destroy", "oom")
+#: The news that change what a container is. Health checks and commands make news of their own, by the second: not these, but for the
+#: word that a check says another thing than before.
+_NEWS = ("start", "die", "pause", "unpause", "destroy", "oom", "health_status")
 _STOP_SECONDS = 10
 #: how often something is looked at anew that comes and goes under our hands
 _TRIES = 10

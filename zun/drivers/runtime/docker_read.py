@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from zun import errors
 from zun.domain import image as references
-from zun.domain.lifecycle import EngineState
+from zun.domain.lifecycle import EngineState, Health
 from zun.drivers.runtime import labels
 from zun.interfaces.runtime import ContainerState, EngineEvent, EngineImage, HostFacts, SandboxState, Seen
 
@@ -26,6 +27,9 @@ _STATES = {
     # On its way out, or stuck there: it will never run again, and whoever acts on its end must not try to start it.
     "removing": EngineState.DEAD,
 }
+_HEALTH = {health.value: health for health in Health}
+#: lists show it only in their words: "Up 5 minutes (healthy)", "Up 2 seconds (health: starting)"
+_IN_LISTS = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)")
 _ENDED = (EngineState.EXITED, EngineState.DEAD)
 
 
@@ -67,7 +71,13 @@ def container(uuid: str, inspected: Json) -> ContainerState:
         started_at=started,
         finished_at=finished if ended else None,
         network=_network(shown),
+        health=_health((shown.get("Health") or {}).get("Status"), now),
     )
+
+
+def _health(word: str | None, now: EngineState) -> Health | None:
+    """What a check says; Docker goes on showing the last word of one that has ended with its container."""
+    return _HEALTH.get(word or "") if now in (EngineState.RUNNING, EngineState.PAUSED) else None
 
 
 def sandbox(uuid: str, inspected: Json) -> SandboxState:
@@ -112,12 +122,15 @@ def seen(listed: Json) -> Seen | None:
     mark = labels.read(listed.get("Labels"))
     if mark is None:
         return None
+    now = state(listed.get("State"))
+    shown = _IN_LISTS.search(listed.get("Status") or "")
     return Seen(
         sandbox_uuid=mark.sandbox,
         container_uuid=mark.container,
         revision=mark.revision,
         engine_id=listed["Id"],
-        state=state(listed.get("State")),
+        state=now,
+        health=_health(shown[1] if shown else None, now),
     )
 
 

@@ -231,6 +231,7 @@ class FakeRuntime(FakeStreams, FakeImages):
                     revision=thing.revision,
                     engine_id=thing.engine_id,
                     state=thing.state,
+                    health=thing.health,
                 )
                 for thing in self._ours()
             ]
@@ -317,6 +318,7 @@ def _state(thing: Thing) -> ContainerState:
         error=thing.error,
         started_at=thing.started_at,
         network=thing.network,
+        health=thing.health,
     )
     ended = thing.state is E.EXITED
     return msgspec.structs.replace(shown, exit_code=thing.exit_code, finished_at=thing.finished_at) if ended else shown

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from zun import errors
-from zun.domain.lifecycle import EngineState
+from zun.domain.lifecycle import EngineState, Health
 from zun.interfaces.runtime import ContainerSpec, EngineEvent, EngineImage, SandboxSpec
 
 E = EngineState
@@ -49,6 +49,9 @@ class Program:
     #: it shows the command of the process 1 that it sees
     shows_init: bool = False
 
+
+#: what well-known health checks say, at once; others say nothing until :meth:`FakeEngine.feel` has them say it
+VERDICTS = {"true": Health.HEALTHY, "false": Health.UNHEALTHY}
 
 #: what an unknown command does when it is executed in a container: nothing, well
 _QUICK = Program(ends=0)
@@ -86,6 +89,8 @@ class Thing:
     execs: dict[str, Exec] = field(default_factory=dict)
     #: its network namespace: a sandbox has one of its own in every life
     network: str | None = None
+    #: what its health check says, while it lives
+    health: Health | None = None
 
     @property
     def sandbox_uuid(self) -> str:
@@ -194,6 +199,16 @@ class FakeEngine:
         with self.changed:
             self.end(self._live(uuid), exit_code, error)
 
+    def feel(self, uuid: str, health: Health) -> None:
+        """The container's health check says this from now on."""
+        with self.changed:
+            self._feel(self._live(uuid), health)
+
+    def _feel(self, thing: Thing, health: Health) -> None:
+        if thing.health is not health:
+            thing.health = health
+            self.tell(thing, f"health_status: {health}")
+
     def lose(self, uuid: str) -> None:
         """Everything of this uuid vanishes behind our back: a container's revisions, or a sandbox without its containers."""
         with self.changed:
@@ -243,6 +258,11 @@ class FakeEngine:
         thing.network = thing.sandbox.network if thing.sandbox else f"net:[{next(self._numbers)}]"
         thing.log += [(self.clock(), stream, content) for stream, content in thing.program.writes]
         self.tell(thing, "start")
+        check = thing.spec.healthcheck.get("test") if isinstance(thing.spec, ContainerSpec) else None
+        if check is not None:
+            thing.health = Health.STARTING
+            if check in VERDICTS:
+                self._feel(thing, VERDICTS[check])
         if thing.program.needs > (thing.memory_limit or thing.program.needs):
             self.tell(thing, "oom")
             self.end(thing, 137)
@@ -252,7 +272,7 @@ class FakeEngine:
     def end(self, thing: Thing, exit_code: int, error: str | None = None) -> None:
         """It ends."""
         thing.state, thing.exit_code, thing.error, thing.finished_at = E.EXITED, exit_code, error, self.clock()
-        thing.network = None
+        thing.network = thing.health = None
         self.tell(thing, "die")
 
     def drop(self, thing: Thing) -> None:
