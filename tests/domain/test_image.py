@@ -64,3 +64,44 @@ def test_any_text_is_either_refused_or_completed_for_good(text: str) -> None:
     except errors.InvalidImage:
         return
     assert str(image.parse(completed)) == completed
+
+
+@pytest.mark.parametrize(
+    ("text", "home", "exact"),
+    [
+        ("busybox", "docker.io", "docker.io/library/busybox:latest"),
+        ("busybox", "registry.example", "registry.example/busybox:latest"),
+        ("team/web:1", "localhost:5000", "localhost:5000/team/web:1"),
+        ("other.example/web", "registry.example", "other.example/web:latest"),
+    ],
+)
+def test_a_name_without_a_registry_is_at_home(text: str, home: str, exact: str) -> None:
+    assert image.parse(text, home=home).exact == exact
+    assert image.names_registry(text) is text.startswith("other")
+
+
+@pytest.mark.parametrize(
+    "name", ["registry.example", "localhost", "localhost:5000", "[::1]:5000", "10.0.0.1:5000", "docker.io", "Registry"]
+)
+def test_what_can_be_a_registry(name: str) -> None:
+    assert image.is_registry(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "team", "https://registry.example", "registry.example/v2", "a b.c", "zun.invalid", "ZUN.invalid", "a@b.c"]
+)
+def test_what_cannot_be_a_registry(name: str) -> None:
+    assert not image.is_registry(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("busybox", ("busybox", "latest")),
+        ("localhost:5000/web", ("localhost:5000/web", "latest")),
+        ("localhost:5000/team/web:1", ("localhost:5000/team/web", "1")),
+        ("web:1@sha256:" + "a" * 64, ("web", "sha256:" + "a" * 64)),
+    ],
+)
+def test_a_name_is_parted_as_it_is_written(text: str, parts: tuple[str, str]) -> None:
+    assert image.split(text) == parts
