@@ -160,7 +160,10 @@ class LastOfCapsule(Conflict):
 
 
 class SeveralMatches(Conflict):
-    text = "Several containers are called {name}: use the uuid."
+    text = "Several {what} are called {name}: use the uuid."
+
+    def __init__(self, **details: object) -> None:
+        super().__init__(**{"what": "containers", **details})
 
 
 class NameUnchanged(Conflict):

@@ -25,6 +25,7 @@ C = "/v1/containers"
 R = "/v1/registries"
 IMAGE_UUID = "11111111-2222-4333-8444-555555555555"
 CREATE = {"image": "busybox"}
+CAPSULE = {"kind": "capsule", "metadata": {}, "spec": {"containers": [CREATE]}}
 SPARE = "host=spare&binary=zun-compute"
 
 #: rule, call, body, answer to the agent; then who is let in: reader, member, manager, admin
@@ -58,6 +59,11 @@ OPERATIONS: list[tuple[str, str, str, Any, Any, str]] = [
     ("container:stats", "GET", f"{C}/web/stats", None, Stats(cpu_percent=0, memory_used=0, memory_limit=0), "xxxx"),
     ("container:actions", "GET", f"{C}/web/container_actions", None, None, "xxxx"),
     ("container:network_list", "GET", f"{C}/web/network_list", None, None, "xxxx"),
+    ("capsule:create", "POST", "/v1/capsules", {"template": CAPSULE}, None, ".xxx"),
+    ("capsule:get_all", "GET", "/v1/capsules", None, None, "xxxx"),
+    ("capsule:get", "GET", "/v1/capsules/shop", None, None, "xxxx"),
+    ("capsule:delete", "DELETE", "/v1/capsules/shop", None, None, ".xxx"),
+    ("capsule:delete_all_projects", "DELETE", "/v1/capsules/shop?all_projects=true", None, None, "...x"),
     ("container:commit", "POST", f"{C}/web/commit?repository=mine", None, None, ".xxx"),
     ("image:pull", "POST", "/v1/images", {"repo": "new", "host": "node-1"}, None, "...x"),
     ("image:get_all", "GET", "/v1/images", None, None, "...x"),
@@ -115,6 +121,19 @@ def start_anew(edge: Edge) -> None:
     edge.add_container("web")
     edge.add_container("stopped", status=Status.STOPPED)
     edge.add_container("paused", status=Status.PAUSED)
+    add_capsule(edge)
+
+
+def add_capsule(edge: Edge) -> None:
+    owner = {"project_id": OWN, "user_id": "mia"}
+    sandbox = Sandbox(uuid=str(uuid.uuid4()), capsule=True, name="shop", host="node-1", **owner)
+    with edge.store.write() as tx:
+        tx.add(sandbox)
+        tx.add(
+            Container(
+                uuid=str(uuid.uuid4()), sandbox_uuid=sandbox.uuid, name="till", image="busybox", status=Status.RUNNING, capsule=True, **owner
+            )
+        )
 
 
 def test_every_rule_of_an_operation_is_in_the_table() -> None:
@@ -124,7 +143,13 @@ def test_every_rule_of_an_operation_is_in_the_table() -> None:
         "container:get_one:privileged",
         "container:get_one:runtime",
         "container:action:events",
+        # leave something out, and refuse nothing: tests/api/test_capsules.py
+        "capsule:get:host",
+        "capsule:get_all_all_projects",
+        "capsule:get_one_all_projects",
         # since 1.41
+        "capsule:add_container",
+        "capsule:remove_container",
         "image:actions",
         # gone at 1.40, or refused without Neutron
         "container:rename",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -50,6 +50,20 @@ class Delete(msgspec.Struct, frozen=True, kw_only=True):
 
     force: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY, since=Version(1, 7), below="gate-filled")] = False
     stop: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY, since=Version(1, 12), below="gate-filled")] = False
+    all_projects: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = False
+
+
+class CreateCapsule(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole capsule in one."""
+
+    template: Annotated[
+        Any, Field(doc="a capsule template, or a Kubernetes v1 Pod: an object, or one as JSON text", create=kinds.TEMPLATE, required=True)
+    ]
+
+
+class DeleteCapsule(msgspec.Struct, frozen=True, kw_only=True):
+    """A capsule of any project, if asked."""
+
     all_projects: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = False
 
 

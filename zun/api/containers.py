@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from zun import errors
@@ -46,7 +47,9 @@ def find(call: Call) -> Container:
     everywhere: list[dict[str, Any]] = [{}] if isinstance(call.options, Show | Delete) and call.options.all_projects else [own, {}]
     with call.parts.store.read() as tx:
         for scope in everywhere if call.is_admin else [own]:
-            found = tx.find(Container, {**scope, named: wanted}, Page(limit=2))
+            # A name is a plain container's: names in capsules are chosen for the capsule, and many capsules have the same.
+            plain = {} if named == "uuid" else {"capsule": False}
+            found = tx.find(Container, {**scope, **plain, named: wanted}, Page(limit=2))
             if len(found) > 1:
                 raise errors.SeveralMatches(name=asked)
             if found:
@@ -76,7 +79,7 @@ def index(call: Call) -> Json:
     hidden = _hidden(call)
     for name in sorted(hidden & {*call.values, options.sort_key}):
         call.require(f"container:get_one:{name}")
-    own = {} if options.all_projects else {"project_id": call.context.project_id}
+    own: dict[str, Any] = {} if options.all_projects else {"project_id": call.context.project_id}
     page = paging.page(call, SHAPE.sortable)
     if own and call.values.get("project_id", own["project_id"]) != own["project_id"]:
         return {"containers": [], "next": None}
@@ -84,7 +87,7 @@ def index(call: Call) -> Json:
         # The place of a marker in the order would tell of somebody else's container.
         if page.marker is not None and not tx.count(Container, {**own, "uuid": page.marker}):
             raise errors.MarkerNotFound(id=excerpt(page.marker))
-        rows = tx.find(Container, {**own, **call.values}, page)
+        rows = tx.find(Container, {**own, **call.values, "capsule": False}, page)
     now, view = call.parts.clock(), SHAPE.view(hidden, call.version)
     following = paging.following(call, "containers", page, [row.uuid for row in rows])
     return {"containers": [view(row, now) for row in rows], "next": following}
@@ -191,6 +194,11 @@ def _hidden(call: Call) -> frozenset[str]:
     return frozenset(name for name in SHAPE.admin if not call.parts.policy.allows(f"container:get_one:{name}", call.context))
 
 
+def view(call: Call) -> Callable[[Container], Json]:
+    """What makes the JSON of a container, as the caller may see it, without links."""
+    now, made = call.parts.clock(), SHAPE.view(_hidden(call), call.version)
+    return lambda row: made(row, now)
+
+
 def _one(call: Call, row: Container) -> Json:
-    shown = SHAPE.view(_hidden(call), call.version)(row, call.parts.clock())
-    return {**shown, "links": paths.links(call.host_url, "containers", row.uuid)}
+    return {**view(call)(row), "links": paths.links(call.host_url, "containers", row.uuid)}

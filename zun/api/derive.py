@@ -80,7 +80,7 @@ class Form:
             "required": [slot.name for slot in slots if slot.required],
             "additionalProperties": False,
         }
-        self._validator = _Validator(self.schema, format_checker=jsonschema.FormatChecker())
+        self._validator = STRICT(self.schema, format_checker=jsonschema.FormatChecker())
 
     def load(self, query: Mapping[str, str], body: Mapping[str, Any], strict: Strict) -> Loaded:
         """Merge, check and load what a request gave. Raises SchemaValidationError, InvalidValue, BadRequest."""
@@ -139,7 +139,7 @@ class Forms:
     """Every form, compiled when it is first asked for. Safe to use from several threads: at worst one is compiled twice."""
 
     def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+        self.bounds = bounds
         self._made: dict[tuple[Any, ...], Form] = {}
 
     def get(self, options: type[msgspec.Struct], entity: type[Entity] | None, purpose: Purpose | None, version: Version) -> Form:
@@ -150,7 +150,7 @@ class Forms:
             slots = _creating(options, version, option=True)
             if entity is not None:
                 slots += _READ[purpose or Purpose.CREATE](entity, version)
-            form = self._made.setdefault(key, Form(slots, self._bounds, version))
+            form = self._made.setdefault(key, Form(slots, self.bounds, version))
         return form
 
 
@@ -220,6 +220,6 @@ def _is_integer(checker: Any, instance: Any) -> bool:
 
 
 _Draft = jsonschema.Draft202012Validator
-_Validator: Any = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+STRICT: Any = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
     _Draft, {"pattern": _pattern}, type_checker=_Draft.TYPE_CHECKER.redefine("integer", _is_integer)
 )

@@ -18,6 +18,7 @@ from zun.api.context import Context
 from zun.api.routes import ROUTES, Who
 from zun.domain.container import Container
 from zun.domain.model import fields
+from zun.domain.sandbox import Sandbox
 
 ADMIN = "context_is_admin"
 
@@ -61,6 +62,9 @@ EXTRA: tuple[tuple[str, Who, str, str, str], ...] = (
     ("container:delete_all_projects", Who.ADMIN, "Delete a container of any project.", "DELETE", "/v1/containers/{id}"),
     ("container:delete_force", Who.ADMIN, "Delete a container whatever its state.", "DELETE", "/v1/containers/{id}"),
     ("registry:get_all_all_projects", Who.ADMIN, "List the registries of all projects.", "GET", "/v1/registries"),
+    ("capsule:get_all_all_projects", Who.ADMIN, "List the capsules of all projects.", "GET", "/v1/capsules"),
+    ("capsule:get_one_all_projects", Who.ADMIN, "Show a capsule of any project.", "GET", "/v1/capsules/{id}"),
+    ("capsule:delete_all_projects", Who.ADMIN, "Delete a capsule of any project.", "DELETE", "/v1/capsules/{id}"),
     (
         "container:action:events",
         Who.ADMIN,
@@ -100,6 +104,10 @@ def _of_fields() -> Iterable[policy.RuleDefault]:
         if declared.field.admin:
             operations = [("GET", "/v1/containers"), ("GET", "/v1/containers/{id}")]
             yield _documented(f"container:get_one:{name}", Who.ADMIN, f"See the field '{name}' and filter by it.", operations)
+    for name, declared in fields(Sandbox).items():
+        if declared.field.admin:
+            operations = [("GET", "/v1/capsules"), ("GET", "/v1/capsules/{id}")]
+            yield _documented(f"capsule:get:{name}", Who.ADMIN, f"See the field '{name}' of a capsule.", operations)
 
 
 def _documented(name: str, who: Who, doc: str, operations: list[tuple[str, str]]) -> policy.RuleDefault:

@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 
-from zun.api import container_actions, containers, discovery, images, networks, places, quotas, registries
+from zun.api import capsules, container_actions, containers, discovery, images, networks, places, quotas, registries
 from zun.api.arguments import (
     Attach,
     Commit,
     Create,
+    CreateCapsule,
     Delete,
+    DeleteCapsule,
     Detach,
     Disable,
     Ending,
@@ -39,6 +41,7 @@ from zun.api.arguments import (
 )
 from zun.api.call import Call
 from zun.api.derive import Purpose, Strict
+from zun.api.templates import Entry
 from zun.domain.container import Container
 from zun.domain.host_image import Image
 from zun.domain.model import MAX_VERSION, MIN_VERSION, Entity, Version
@@ -108,6 +111,12 @@ def _act(verb: str, doc: str, options: type[msgspec.Struct] = Nothing, strict: S
 def _ask(method: str, verb: str, handler: Callable[[Call], Any], who: Who, doc: str, **more: Any) -> Route:
     """A row of a verb that a host answers while the caller waits."""
     return _container(method, verb, f"/{{id}}/{verb}", handler, who, doc, verb=verb, **more)
+
+
+def _capsule(method: str, name: str, path: str, handler: Callable[[Call], Any], who: Who, doc: str, **more: Any) -> Route:
+    """A row of a call on capsules."""
+    finds = None if path == "" else capsules.find
+    return Route(method=method, path=f"/v1/capsules{path}", handler=handler, doc=doc, rule=f"capsule:{name}", who=who, finds=finds, **more)
 
 
 def _place(path: str, handler: Callable[[Call], Any], rule: str, who: Who, doc: str, **more: Any) -> Route:
@@ -207,6 +216,18 @@ ROUTES: tuple[Route, ...] = (
          status=202, options=Group, strict=Strict.BODY, until=_GROUPS),
     _ask("POST", "remove_security_group", networks.change_group, Who.MEMBER, "Take a container out of a security group.",
          status=202, options=Group, strict=Strict.BODY, until=_GROUPS),
+
+    _capsule("POST", "create", "", capsules.create, Who.MEMBER,
+             "Create a capsule, which is several containers in one place, of a template or of a Kubernetes v1 Pod.",
+             status=202, options=CreateCapsule, strict=_BOTH),
+    _capsule("GET", "get_all", "", capsules.index, Who.READER, "List capsules.", options=List),
+    _capsule("GET", "get", "/{id}", capsules.show, Who.READER, "Show a capsule."),
+    _capsule("DELETE", "delete", "/{id}", capsules.delete, Who.MEMBER, "Delete a capsule with all its containers.",
+             status=204, options=DeleteCapsule, all_projects="capsule:delete_all_projects"),
+    _capsule("POST", "add_container", "/{id}/containers", capsules.add, Who.MEMBER, "Add a container to a capsule that lives.",
+             status=202, options=Entry, strict=_BOTH, since=Version(1, 41)),
+    _capsule("DELETE", "remove_container", "/{id}/containers/{container}", capsules.remove, Who.MEMBER,
+             "Take a container out of a capsule that lives on.", status=204, since=Version(1, 41)),
 
     _network("POST", "create", "", networks.create, "Let containers use a network of Neutron.", options=MakeNetwork, strict=_BOTH),
     _network("DELETE", "delete", "/{id}", networks.delete, "Let containers use a network of Neutron no more.",

@@ -80,6 +80,7 @@ _RULES: Mapping[str, Callable[[Any], str]] = {
     "maxLength": lambda value: f"must have at most {value} characters",
     "minimum": lambda value: f"must be at least {value}",
     "maximum": lambda value: f"must be at most {value}",
+    "minItems": lambda value: f"must have at least {value} item(s)",
     "maxItems": lambda value: f"must have at most {value} items",
     "maxProperties": lambda value: f"must have at most {value} keys",
     "format": lambda value: f"must be an address in the form {value}",

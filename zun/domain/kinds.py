@@ -281,3 +281,5 @@ EXACT_NUMBER = fixed("whole number", {"type": "string", "pattern": "^[0-9]+$", "
 PAGE_LIMIT = fixed("number of items", {"type": "string", "pattern": "^0*[1-9][0-9]*$", "maxLength": 18}, lambda value, bounds: int(value))
 SORT_DIRECTION = choice("direction", "asc", "desc")
 ANYTHING = fixed("anything", {})
+#: what is in it is checked member by member
+TEMPLATE = fixed("template", {"type": ["object", "string"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -154,21 +155,33 @@ def _mounts(value: Any, bounds: Bounds) -> list[dict[str, Any]]:
             given["source"] = ""  # an empty file
         if ("source" in given) == ("size" in given):
             raise ValueError("each mount needs either 'source' or 'size'")
-        given["destination"] = _destination(given["destination"])
+        given["destination"] = _told(_destination, "destination", given["destination"])
         if any(other["destination"] == given["destination"] for other in found):
             raise ValueError("two mounts cannot have the same 'destination'")
         found.append({"type": "volume", **given})
     return found
 
 
+def _told(load: Callable[[str], str], name: str, value: str) -> str:
+    """What the value means; the rule that it breaks is told with the name of the member."""
+    try:
+        return load(value)
+    except ValueError as error:
+        raise ValueError(f"'{name}' {error}") from None
+
+
 def _destination(path: str) -> str:
     """The plain form of a path in a container where something can be put."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if not path.startswith("/") or ".." in parts:
-        raise ValueError("'destination' must be an absolute path without '..'")
+        raise ValueError("must be an absolute path without '..'")
     if not parts or parts[0] in ("proc", "sys"):
-        raise ValueError("'destination' must be below '/', and neither in '/proc' nor in '/sys'")
+        raise ValueError("must be below '/', and neither in '/proc' nor in '/sys'")
     return "/" + "/".join(parts)
+
+
+_PATH: Json = {"type": "string", "minLength": 1, "maxLength": 1024, "pattern": "^[^\\u0000]*$"}
+DESTINATION = fixed("path in a container", _PATH, lambda value, bounds: _destination(value))
 
 
 MOUNTS = fixed(
@@ -188,7 +201,7 @@ MOUNTS = fixed(
                         {"type": "null"},
                     ]
                 },
-                "destination": {"type": "string", "minLength": 1, "maxLength": 1024, "pattern": "^[^\\u0000]*$"},
+                "destination": _PATH,
             },
             "required": ["destination"],
             "additionalProperties": False,

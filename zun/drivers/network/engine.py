@@ -20,9 +20,9 @@ class EngineNetwork:
     attachment = "engine"
 
     def refuse(self, sandbox: Sandbox) -> None:
-        """Whatever needs Neutron is refused by name."""
+        """Whatever needs Neutron is refused by name. A capsule's ports need nothing: on the engine's network all can be reached."""
         for field in ("nets", "security_groups", "exposed_ports"):
-            if getattr(sandbox, field):
+            if getattr(sandbox, field) and not (sandbox.capsule and field == "exposed_ports"):
                 raise errors.NotOffered(field=field, why=WHY)
 
     def refuse_change(self, verb: str, wish: Mapping[str, Any]) -> None:
