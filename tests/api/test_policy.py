@@ -131,7 +131,13 @@ def add_capsule(edge: Edge) -> None:
         tx.add(sandbox)
         tx.add(
             Container(
-                uuid=str(uuid.uuid4()), sandbox_uuid=sandbox.uuid, name="till", image="busybox", status=Status.RUNNING, capsule=True, **owner
+                uuid=str(uuid.uuid4()),
+                sandbox_uuid=sandbox.uuid,
+                name="till",
+                image="busybox",
+                status=Status.RUNNING,
+                capsule=True,
+                **owner,
             )
         )
 
