@@ -8,6 +8,7 @@ from tests.world import World
 from zun.conductor.allowance import usage
 from zun.domain import lifecycle
 from zun.domain.action import OPEN, Action
+from zun.domain.capsule import needs
 from zun.domain.container import Container
 from zun.domain.lifecycle import EngineState, Status
 from zun.domain.sandbox import Sandbox
@@ -66,7 +67,7 @@ def _books(containers: list[Container], sandboxes: list[Sandbox], placed: dict, 
         inside = [container for container in containers if container.sandbox_uuid == sandbox.uuid]
         assert inside, f"an empty sandbox: {sandbox}"
         for name in NAMES:
-            assert round(sum(getattr(container, name) for container in inside), 6) == round(getattr(sandbox, name), 6)
+            assert round(getattr(needs(inside), name), 6) == round(getattr(sandbox, name), 6)
     for host, sums in placed.items():
         there = [sandbox for sandbox in sandboxes if sandbox.host == host]
         for name in NAMES:

@@ -34,6 +34,7 @@ from zun.conductor.verbs import Verbs
 from zun.conductor.work import Desk
 from zun.db.store import SqlStore
 from zun.domain.action import OPEN, Action, Caller
+from zun.domain.capsule import CapsuleWish
 from zun.domain.container import Container
 from zun.domain.host_image import Image
 from zun.domain.sandbox import Sandbox
@@ -342,6 +343,14 @@ class World:
         if settle and not self.threads:
             self.settle()
         return self.container(made.uuid) or made
+
+    def create_capsule(self, *containers: dict, settle: bool = True, **sandbox) -> list[Container]:
+        """Accept a capsule of small containers, and let it come to life. Returns its containers, in order."""
+        members = [{"image": "busybox", "cpu": 0.1, "memory": 16} | asked for asked in containers or ({},)]
+        _, made = self.accept.create_capsule(ME, CapsuleWish(sandbox=sandbox, containers=members))
+        if settle:
+            self.settle()
+        return [self.container(one.uuid) or one for one in made]
 
     def do(self, verb: str, container: Container, *, settle: bool = True, **arguments) -> Container | None:
         """Accept a verb, and let it be done."""

@@ -297,6 +297,12 @@ class SecretUnreadable(ZunError):
     text = "The stored password of registry {id} can be read with none of the service's keys."
 
 
+class OfContainer(ZunError):
+    """What went wrong with one of the containers that are done together."""
+
+    text = "Container {name}: {reason}"
+
+
 class NoSuchObject(ZunError):
     """The engine knows no object that carries this uuid."""
 

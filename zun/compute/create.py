@@ -6,13 +6,21 @@ from zun import errors
 from zun.compute import pulling
 from zun.compute.job import Job
 from zun.domain.lifecycle import Desired, EngineState
-from zun.interfaces.runtime import ContainerSpec, ContainerState, SandboxSpec
+from zun.domain.sandbox import Sandbox
+from zun.interfaces.runtime import Bind, ContainerSpec, ContainerState, SandboxSpec
 from zun.saga import Step
 
 
 def attach_volumes(job: Job) -> None:
-    """Bring the container's mounts to this host."""
-    job.binds = job.plugs.volumes.attach(job.container)
+    """Bring the container's mounts to this host, and have what it shares with others of its sandbox."""
+    volumes, container = job.plugs.volumes, job.container
+    job.binds = volumes.attach(container)
+    if container.volume_mounts:
+        places = volumes.attach_shared(job.sandbox)
+        job.binds += [
+            Bind(source=places[mount["volume"]], destination=mount["destination"], read_only=bool(mount.get("read_only")))
+            for mount in container.volume_mounts
+        ]
 
 
 def detach_volumes(job: Job) -> None:
@@ -43,19 +51,21 @@ def _orphaned(job: Job, made: ContainerState) -> bool:
     return state is None or (job.sandbox.engine_id is not None and state.engine_id != job.sandbox.engine_id)
 
 
-def ensure_sandbox(job: Job) -> None:
-    """Have the sandbox, running. A sandbox of one carries its limits on its container, so that the engine's own tools show them."""
-    sandbox = job.sandbox
-    limits = {} if job.alone else {"cpu": sandbox.cpu, "memory": sandbox.memory}
-    job.state = job.runtime.ensure_sandbox(
-        SandboxSpec(
-            uuid=sandbox.uuid,
-            hostname=sandbox.hostname,
-            runtime=sandbox.runtime,
-            network=job.plugs.network.attachment,
-            **limits,  # type: ignore[arg-type]
-        )
+def sandbox_spec(sandbox: Sandbox, attachment: str) -> SandboxSpec:
+    """What the sandbox shall be. One that is no capsule carries its limits on its container, so that the engine's own tools show them."""
+    return SandboxSpec(
+        uuid=sandbox.uuid,
+        hostname=sandbox.hostname,
+        runtime=sandbox.runtime,
+        network=attachment,
+        cpu=sandbox.cpu if sandbox.capsule else 0.0,
+        memory=sandbox.memory if sandbox.capsule else 0,
     )
+
+
+def ensure_sandbox(job: Job) -> None:
+    """Have the sandbox, running."""
+    job.state = job.runtime.ensure_sandbox(sandbox_spec(job.sandbox, job.plugs.network.attachment))
 
 
 def remove_sandbox(job: Job) -> None:
@@ -103,6 +113,7 @@ def create_container(job: Job) -> None:
             healthcheck=container.healthcheck,
             binds=job.binds,
             runtime=job.sandbox.runtime,
+            share_process_namespace=job.sandbox.share_process_namespace,
         )
     )
 

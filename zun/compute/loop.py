@@ -12,6 +12,7 @@ from functools import partial
 
 from zun import errors, saga
 from zun.compute import job as jobs
+from zun.compute import whole
 from zun.compute.book import Book
 from zun.compute.images import ImageHands
 from zun.compute.job import Job, Plugs
@@ -20,8 +21,8 @@ from zun.compute.observe import Watch
 from zun.compute.outbox import Outbox
 from zun.compute.progress import Reporter
 from zun.compute.verbs import SAGAS
-from zun.domain.action import ActionState
-from zun.domain.container import rebuilt
+from zun.domain.action import Action, ActionState
+from zun.domain.container import Container, rebuilt
 from zun.domain.lifecycle import Failed
 from zun.interfaces.rpc import Access, Conductor, HostReport, Outcome, Work
 from zun.pulse import Pulse
@@ -225,6 +226,9 @@ class AgentLoop:
             self._outbox.put(Outcome(action_uuid=work.action.uuid, reason=f"A fault of the service in {work.action.action}; see its log."))
 
     def _carry(self, work: Work, since: datetime | None) -> None:
+        if work.action.container_uuid is None:
+            self._carry_all(work, since)
+            return
         container = next((one for one in work.charge.containers if one.uuid == work.action.container_uuid), None)
         steps = SAGAS.get(work.action.action)
         if container is None or steps is None:
@@ -235,16 +239,7 @@ class AgentLoop:
             entry.restarting = False
             if work.action.action in ("start", "reboot"):
                 entry.restart_count, entry.quick_deaths = 0, 0
-        job = Job(
-            work,
-            self._plugs,
-            rebuilt(container, work.action.arguments) if work.action.action == "rebuild" else container,
-            work.charge.sandbox,
-            cancelled=partial(self._check_cancelled, work.action.uuid),
-            opens=partial(self._opens, work.action.uuid),
-            reporter=self._reporter(work.action.uuid),
-            again=since is not None or work.action.attempts > 1,
-        )
+        job = self._job(work, rebuilt(container, work.action.arguments) if work.action.action == "rebuild" else container, since)
         # Limits wait for their engine as long as it takes: what it has set is not known before it answers.
         patient = self._patient(since) or work.action.action == "resize_container"
         reason, leftovers, record = jobs.run(job, steps, clock=self._clock, fault=self._fault, patient=patient)
@@ -258,6 +253,65 @@ class AgentLoop:
             return
         self._show(job, since, reason, leftovers, record)
 
+    def _job(self, work: Work, container: Container, since: datetime | None) -> Job:
+        return Job(
+            work,
+            self._plugs,
+            container,
+            work.charge.sandbox,
+            cancelled=partial(self._check_cancelled, work.action.uuid),
+            opens=partial(self._opens, work.action.uuid),
+            reporter=self._reporter(work.action.uuid),
+            again=since is not None or work.action.attempts > 1,
+        )
+
+    def _carry_all(self, work: Work, since: datetime | None) -> None:
+        """The same for all containers of a sandbox together."""
+        steps = whole.SAGAS.get(work.action.action)
+        if steps is None or not work.charge.containers:
+            self._outbox.put(Outcome(action_uuid=work.action.uuid, reason=f"This host cannot {work.action.action}."))
+            return
+        for entry in self._book.entries(work.action.sandbox_uuid):
+            entry.restarting = False
+        crew = whole.Crew(
+            work,
+            [self._job(work, container, since) for container in work.charge.containers],
+            cancelled=partial(self._check_cancelled, work.action.uuid),
+        )
+        for job in crew.jobs:
+            job.reporter = crew.first.reporter
+        reason, leftovers, record = jobs.run(crew, steps, clock=self._clock, fault=self._fault, patient=self._patient(since))
+        if work.action.action == "delete" and reason is None:
+            for container in work.charge.containers:
+                self._book.drop(container.uuid)
+            self._outbox.put(Outcome(action_uuid=work.action.uuid))
+            return
+        self._show_all(crew, since, reason, leftovers, record)
+
+    def _show_all(self, crew: whole.Crew, since: datetime | None, reason: str | None, leftovers: list[str], record: saga.Record) -> None:
+        action = crew.action
+        try:
+            outcome = whole.outcome(crew, self._book, reason, leftovers, record, patient=self._patient(since))
+        except errors.EngineUnavailable as error:
+            LOG.warning("the end of %s of sandbox %s waits: %s", action.action, action.sandbox_uuid, error)
+            again = partial(self._show_all, crew, since or self._clock(), reason, leftovers, record)
+            self._lanes.put(action.sandbox_uuid, again, after=self._pace.engine_again)
+            return
+        for job in crew.jobs:
+            self._learn(job.container.uuid, action, reason, outcome)
+        self._outbox.put(outcome)
+        for job in crew.jobs:
+            self._watch.after_work(job.container.uuid)
+
+    def _learn(self, container_uuid: str, action: Action, reason: str | None, outcome: Outcome) -> None:
+        """Bring the book up to date with the end of work."""
+        if action.action == "create" and (reason is not None or action.state is ActionState.UNDOING):
+            # It is gone, or being undone: nobody wants to hear of it, nor have it restarted.
+            self._book.drop(container_uuid)
+        if reason is not None:
+            seen = next((seen for seen in outcome.observations if seen.container_uuid == container_uuid), None)
+            self._book.take_back(container_uuid, Failed(action.action, reason, seen))
+
     def _show(self, job: Job, since: datetime | None, reason: str | None, leftovers: list[str], record: saga.Record) -> None:
         """Report how a job ended, with what the engine shows then; an engine that does not answer is asked again."""
         action = job.work.action
@@ -268,11 +322,7 @@ class AgentLoop:
             again = partial(self._show, job, since or self._clock(), reason, leftovers, record)
             self._lanes.put(action.sandbox_uuid, again, after=self._pace.engine_again)
             return
-        if action.action == "create" and (reason is not None or action.state is ActionState.UNDOING):
-            # It is gone, or being undone: nobody wants to hear of it, nor have it restarted.
-            self._book.drop(job.container.uuid)
-        if reason is not None:
-            self._book.take_back(job.container.uuid, Failed(action.action, reason, next(iter(outcome.observations), None)))
+        self._learn(job.container.uuid, action, reason, outcome)
         self._outbox.put(outcome)
         self._watch.after_work(job.container.uuid)
 

@@ -13,13 +13,14 @@ from msgspec.structs import replace
 from zun import errors
 from zun.compute import book
 from zun.compute.book import Book, Entry
+from zun.compute.create import sandbox_spec
 from zun.compute.lanes import Lanes
 from zun.compute.outbox import Outbox
 from zun.domain import restart
 from zun.domain.lifecycle import Desired, EngineState, Observation
 from zun.interfaces.network import Network
 from zun.interfaces.rpc import Conductor, SandboxFacts
-from zun.interfaces.runtime import ContainerState, EngineEvent, Runtime, SandboxSpec, Seen
+from zun.interfaces.runtime import ContainerState, EngineEvent, Runtime, Seen
 
 LOG = logging.getLogger(__name__)
 
@@ -111,6 +112,21 @@ class Watch:
         if strangers:
             for sandbox in self._conductor.unknown(self._host, strangers):
                 self._lanes.put(sandbox, partial(self._remove_stranger, sandbox))
+
+        self._scan_insides(charges, newest.values())
+
+    def _scan_insides(self, charges: set[str], newest: Iterable[Seen]) -> None:
+        """Remove what is nobody's in a sandbox that is somebody's: left by a container whose deletion was forced, or by a lost database."""
+        inside = {line.container_uuid: line.sandbox_uuid for line in newest if line.container_uuid and line.sandbox_uuid in charges}
+        strange = sorted(uuid for uuid in inside if self._book.entry(uuid) is None)
+        if strange:
+            for container in self._conductor.unknown_containers(self._host, strange):
+                self._lanes.put(inside[container], partial(self._remove_strange_container, container))
+
+    def _remove_strange_container(self, container_uuid: str) -> None:
+        if self._book.entry(container_uuid) is None:
+            LOG.warning("container %s carries our mark and no row knows it: removed", container_uuid)
+            self._runtime.remove(container_uuid)
 
     def _remove_stranger(self, sandbox_uuid: str) -> None:
         if self._book.sandbox(sandbox_uuid) is not None:
@@ -220,9 +236,7 @@ class Watch:
         sandbox = self._book.sandbox(entry.container.sandbox_uuid)
         if sandbox is None:
             return
-        state = self._runtime.ensure_sandbox(
-            SandboxSpec(uuid=sandbox.uuid, hostname=sandbox.hostname, runtime=sandbox.runtime, network=self._network.attachment)
-        )
+        state = self._runtime.ensure_sandbox(sandbox_spec(sandbox, self._network.attachment))
         addresses = self._network.plug(sandbox, state)
         facts = SandboxFacts(sandbox_uuid=sandbox.uuid, engine_id=state.engine_id, hostname=state.hostname, addresses=addresses)
         if (facts.engine_id, facts.addresses) != (sandbox.engine_id, sandbox.addresses):

@@ -15,7 +15,7 @@ from zun.saga import Step
 
 def _timeout(job: Job) -> int | None:
     value = job.work.action.arguments.get("timeout")
-    return None if value is None else int(value)
+    return job.container.grace if value is None else int(value)
 
 
 def stop_container(job: Job) -> None:

@@ -73,6 +73,12 @@ class Observe:
             known = {sandbox.uuid for sandbox in tx.find(Sandbox, {"host": host, "uuid": tuple(sandboxes)})}
         return [sandbox for sandbox in sandboxes if sandbox not in known]
 
+    def unknown_containers(self, host: str, containers: list[str]) -> list[str]:
+        """Those that no row places on this host."""
+        with self._store.read() as tx:
+            known = {container.uuid for container in tx.find(Container, {"host": host, "uuid": tuple(containers)})}
+        return [container for container in containers if container not in known]
+
     def _living(self, tx: Transaction, host: str, epoch: str) -> bool:
         """Whether no other life of the host's agent has begun since this one."""
         service = next(iter(tx.find(Service, {"host": host, "binary": COMPUTE})), None)

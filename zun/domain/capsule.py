@@ -143,13 +143,13 @@ def phase(containers: Sequence[Container]) -> tuple[Status, str | None]:
     for row in PHASES:
         found = [one for one in counted if row.of(one)]
         if found and (len(found) == len(counted) or not row.all):
-            return row.to, _said(row, found)
+            return row.to, _said(row, found[0], counted)
     return S.UNKNOWN, None
 
 
-def _said(row: Phase, found: Sequence[Container]) -> str | None:
-    """The reason of the first one, by its name where the others do not say the same."""
-    reason = row.reason(found[0])
-    if reason is None or row.reason is _exit or all(row.reason(one) == reason for one in found):
+def _said(row: Phase, found: Container, counted: Sequence[Container]) -> str | None:
+    """The reason of the one that was found, by its name where not all say the same."""
+    reason = row.reason(found)
+    if reason is None or row.reason is _exit or all(row.reason(one) == reason for one in counted):
         return reason
-    return f"Container {found[0].name}: {reason}"
+    return f"Container {found.name}: {reason}"

@@ -134,6 +134,9 @@ class Conductor(Protocol):
     def unknown(self, host: str, sandboxes: list[str]) -> list[str]:
         """Those of ``sandboxes`` that no row places on this host: nobody's, to be removed."""
 
+    def unknown_containers(self, host: str, containers: list[str]) -> list[str]:
+        """Those of ``containers`` that no row places on this host, whatever it says of their sandboxes."""
+
     def registry(self, host: str, epoch: str, action_uuid: str, registry_uuid: str) -> Access:
         """What opens a registry, for an action that this life of the host has in hand and that needs it. Raises RegistryNotFound for
         any other."""

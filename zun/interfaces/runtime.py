@@ -151,6 +151,8 @@ class ContainerSpec(msgspec.Struct, frozen=True, kw_only=True):
     healthcheck: dict[str, Any] = {}
     binds: list[Bind] = []
     runtime: str | None = None
+    #: it sees the processes of all containers of its sandbox that have this too, and the sandbox's own first process
+    share_process_namespace: bool = False
 
 
 class ContainerState(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,5 +47,7 @@ def _body(old: Json, image: str, pause_id: str) -> Json:
     mounts = [mount for mount in host.get("Mounts") or () if mount["Type"] != "volume"]
     host["Mounts"] = mounts + [{"Type": "volume", "Source": name, "Target": target} for name, target in volumes.items()]
     host["NetworkMode"] = host["IpcMode"] = docker_spec.joined(pause_id)
+    if old["HostConfig"].get("PidMode"):
+        host["PidMode"] = docker_spec.joined(pause_id)
     kept = {labels.KEPT: ",".join(["image", *volumes])}
     return {**config, "Image": image, "Labels": {**config["Labels"], **kept}, "HostConfig": host}

@@ -61,7 +61,7 @@ def sandbox(spec: SandboxSpec, deployment: str, cgroup_parent: str | None) -> Js
 
 
 def container(spec: ContainerSpec, deployment: str, pause_id: str, cgroup_parent: str | None, memory_swap: int, disk_quota: bool) -> Json:
-    """An app container in its sandbox's network and IPC namespaces, with a PID namespace of its own. Restarting is not Docker's affair."""
+    """A container in its sandbox's network and IPC namespaces; its PID namespace is its own unless it shares. Docker restarts nothing."""
     host: Json = {
         "NetworkMode": joined(pause_id),
         "IpcMode": joined(pause_id),
@@ -69,6 +69,8 @@ def container(spec: ContainerSpec, deployment: str, pause_id: str, cgroup_parent
         "Mounts": [{"Type": "bind", "Source": bind.source, "Target": bind.destination, "ReadOnly": bind.read_only} for bind in spec.binds],
         **limits(spec.cpu or None, spec.memory or None, memory_swap),
     }
+    if spec.share_process_namespace:
+        host["PidMode"] = joined(pause_id)
     if spec.disk and disk_quota:
         host["StorageOpt"] = {"size": f"{spec.disk}G"}
     if spec.runtime:

@@ -299,7 +299,7 @@ class FakeEngine:
             return program.fails.encode(), 126
         output = b"".join(content for _, content in program.writes)
         if program.shows_init and isinstance(thing.spec, ContainerSpec):
-            output += "\0".join((*thing.spec.entrypoint, *thing.spec.command)).encode()
+            output += b"/pause" if thing.spec.share_process_namespace else "\0".join((*thing.spec.entrypoint, *thing.spec.command)).encode()
         if program.asks is not None:
             beside = (other for other in self.things.values() if other.sandbox is thing.sandbox and other.state is E.RUNNING)
             return output, 0 if any(other.program.listens == program.asks for other in beside) else 1
