@@ -13,7 +13,7 @@ from zun.api.pod_fields import POD
 from zun.api.reading import Place
 from zun.domain import kinds, quantity
 from zun.domain.capsule import CapsuleWish
-from zun.domain.model import Json, Kind
+from zun.domain.model import Json
 
 KIND = "Pod"
 
@@ -107,21 +107,13 @@ def _amounts(read: Json, place: Place, reader: Reader) -> dict[str, Any]:
         if name in limits and requests[name] > limits[name]:
             raise wrong((*place, "requests", name), "must not be more than the limit")
     found: dict[str, Any] = {}
-    cpu = _amount("cpu", (requests,), kinds.CPU, quantity.cores, place, reader)
-    memory = _amount("memory", (limits, requests), kinds.MEMORY, quantity.mebibytes, place, reader)
-    for name, value in (("cpu", cpu), ("memory", memory)):
-        if value is not None:
-            found[name] = value
+    if "cpu" in requests:
+        found["cpu"] = reader.leaf(kinds.CPU, quantity.cores(requests["cpu"]), (*place, "requests", "cpu"))
+    ceiling = "limits" if "memory" in limits else "requests"
+    if "memory" in read.get(ceiling, {}):
+        amount: Fraction = read[ceiling]["memory"]
+        found["memory"] = reader.leaf(kinds.MEMORY, quantity.mebibytes(amount), (*place, ceiling, "memory"))
     return found
-
-
-def _amount(name: str, sources: tuple[Json, ...], kind: Kind, unit: Any, place: Place, reader: Reader) -> Any:
-    """The amount, of the first source that has it, within the operator's bounds."""
-    for source in sources:
-        if name in source:
-            amount: Fraction = source[name]
-            return reader.leaf(kind, unit(amount), (*place, name))
-    return None
 
 
 # -- ports, volumes ----------------------------------------------------------------------
