@@ -274,14 +274,7 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
             poke=poke,
             images=plugs.images,
         ),
-        admin=Admin(
-            store,
-            inventory,
-            clock=clock,
-            configured=defaults.quota,
-            service_down_time=conf.compute.service_down_time,
-            sweep=sweeping.poke,
-        ),
+        admin=_admin(conf, store, inventory, clock, defaults, sweeping),
         place=place,
         sweep=sweep,
         desk=Desk(store, inventory, clock=clock, poke=poke, vault=vault),
@@ -289,6 +282,17 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
         images=HostImages(store, agents, plugs.images, clock=clock, service_down_time=conf.compute.service_down_time, poke=poke),
         placing=placing,
         sweeping=sweeping,
+    )
+
+
+def _admin(conf: cfg.ConfigOpts, store: Store, inventory: LocalInventory, clock: Clock, defaults: Defaults, sweeping: Pulse) -> Admin:
+    return Admin(
+        store,
+        inventory,
+        clock=clock,
+        configured=defaults.quota,
+        service_down_time=conf.compute.service_down_time,
+        sweep=sweeping.poke,
     )
 
 
