@@ -155,6 +155,13 @@ class SandboxConformance(RuntimeFixtures):
             shown = bench.runtime.execute(uuid, SHOWS_INIT, timeout=10, limit=1000).output
             assert shown.rstrip(b"\0").split(b"\0") == [word.encode() for word in words]
 
+    def test_containers_that_share_their_processes_have_the_sandboxs_process_1(self, bench: Bench) -> None:
+        sandbox = bench.sandbox()
+        sharing = [bench.running(words, sandbox_uuid=sandbox, share_process_namespace=True) for words in (WAITS, STUBBORN)]
+        shown = {bench.runtime.execute(uuid, SHOWS_INIT, timeout=10, limit=1000).output for uuid in sharing}
+        assert len(shown) == 1
+        assert b"\0".join(word.encode() for word in WAITS) not in shown.pop()
+
     def test_a_sandbox_can_hold_its_containers_to_one_limit(self, bench: Bench) -> None:
         if not bench.runtime.capabilities().sandbox_limits:
             pytest.skip("this engine limits no sandbox as a whole")
