@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from zun.domain.capsule import PHASES
 from zun.domain.lifecycle import MOVES, VERBS, News, Status, Verb
 
 HEAD = """# The life of a container
 
-This page is written by `tools/draw_lifecycle.py` from the two tables in `zun/domain/lifecycle.py`, which decide every status. Do not edit
-it; `make docs` writes it anew, and a test compares.
+This page is written by `tools/draw_lifecycle.py` from the two tables in `zun/domain/lifecycle.py`, which decide every status, and
+the one of `zun/domain/capsule.py`. Do not edit it; `make docs` writes it anew, and a test compares.
 """
 
 #: what an engine shows at the end of a verb that went well, for the drawing
@@ -25,7 +26,9 @@ _ENDS = {
 
 def page() -> str:
     """The whole page, as markdown."""
-    return "\n".join([HEAD, "## The diagram\n", *_diagram(), "\n## Verbs\n", *_verbs(), "\n## News\n", *_news(), ""])
+    return "\n".join(
+        [HEAD, "## The diagram\n", *_diagram(), "\n## Verbs\n", *_verbs(), "\n## News\n", *_news(), "\n## Capsules\n", *_phases(), ""]
+    )
 
 
 def _diagram() -> list[str]:
@@ -90,6 +93,16 @@ def _news() -> list[str]:
         also = ", Error (a new life only)" if move.new_life_ends_error else ""
         lines.append(f"| {_said(move.news)} | {', '.join(_sorted(move.of))}{also} | {move.to.value if move.to else '-'} |")
     return lines
+
+
+def _phases() -> list[str]:
+    lines = [
+        "A capsule's status is read off its containers: the first line that applies. One that is on its way out counts only if all are; an",
+        "initialising one that has finished counts never.\n",
+        "| Of its containers | it is |",
+        "|---|---|",
+    ]
+    return lines + [f"| {row.when} | {row.to.value} |" for row in PHASES]
 
 
 def _said(news: News) -> str:

@@ -115,6 +115,7 @@ class AgentLoop:
             lanes=self._lanes,
             outbox=self._outbox,
             network=plugs.network,
+            volumes=plugs.volumes,
         )
         self._claims = pulse("agent-claims", self._claim, every=pace.poll)
         self._beats = pulse("agent-heartbeat", self._beat, every=pace.heartbeat, first_after=pace.heartbeat)

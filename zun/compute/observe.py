@@ -21,6 +21,7 @@ from zun.domain.lifecycle import Desired, EngineState, Observation
 from zun.interfaces.network import Network
 from zun.interfaces.rpc import Conductor, SandboxFacts
 from zun.interfaces.runtime import ContainerState, EngineEvent, Runtime, Seen
+from zun.interfaces.volumes import Volumes
 
 LOG = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Watch:
         lanes: Lanes,
         outbox: Outbox,
         network: Network,
+        volumes: Volumes,
     ) -> None:
         self._runtime = runtime
         self._conductor = conductor
@@ -46,6 +48,7 @@ class Watch:
         self._lanes = lanes
         self._outbox = outbox
         self._network = network
+        self._volumes = volumes
         self._lock = threading.Lock()
         #: containers that will be looked at because of news, and are not yet
         self._awaited: set[str] = set()
@@ -236,6 +239,9 @@ class Watch:
         sandbox = self._book.sandbox(entry.container.sandbox_uuid)
         if sandbox is None:
             return
+        if sandbox.volumes:
+            # What was in memory went with the host's last life; its place must be in memory again before anybody writes there.
+            self._volumes.attach_shared(sandbox)
         state = self._runtime.ensure_sandbox(sandbox_spec(sandbox, self._network.attachment))
         addresses = self._network.plug(sandbox, state)
         facts = SandboxFacts(sandbox_uuid=sandbox.uuid, engine_id=state.engine_id, hostname=state.hostname, addresses=addresses)
