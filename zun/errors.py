@@ -144,6 +144,14 @@ class Conflict(ZunError):
     status = 409
 
 
+class IdempotencyKeyInUse(Conflict):
+    text = "This idempotency key was used for another request less than 24 hours ago."
+
+
+class IdempotentResultGone(Conflict):
+    text = "What was made under this idempotency key, {id}, has been deleted since. Use another key to make another."
+
+
 class InvalidStateException(Conflict):
     text = "Cannot {verb} {what} {id} in {state} state"
 

@@ -16,7 +16,7 @@ from oslo_middleware.http_proxy_to_wsgi import HTTPProxyToWSGI
 from oslo_middleware.request_id import RequestId
 
 from zun import errors
-from zun.api import context, failures, microversion, paths, reading
+from zun.api import context, failures, idempotency, microversion, paths, reading
 from zun.api.auth import WSGI
 from zun.api.call import Answer, Call, Parts
 from zun.api.derive import Form, Forms, Loaded, Purpose
@@ -182,7 +182,7 @@ def _dispatch(parts: Parts, rows: Sequence[Route], request: falcon.Request, resp
     if route is None:
         raise errors.UnsupportedVersion(reason=microversion.WRONG_METHOD.format(version=version))
     host_url = f"{request.scheme}://{request.netloc}"
-    call = Call(parts, version, context.of(request.env), host_url, params, verb=route.verb)
+    call = Call(parts, version, context.of(request.env), host_url, params, verb=route.verb, key=request.get_header(idempotency.HEADER))
     answer = serve(route, call, request)
     if isinstance(answer, Answer):
         response.location = answer.location

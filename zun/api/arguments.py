@@ -10,6 +10,8 @@ import msgspec
 from zun.domain import kinds, structures
 from zun.domain.model import Field, Version
 
+_KEY = "an idempotency key: the same request with the same key makes nothing a second time; the header X-Idempotency-Key says the same"
+
 
 class Nothing(msgspec.Struct, frozen=True, kw_only=True):
     """No options."""
@@ -43,6 +45,7 @@ class Create(msgspec.Struct, frozen=True, kw_only=True):
 
     run: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = False
     registry: Annotated[str | None, Field(create=kinds.REGISTRY, since=Version(1, 31), below="gate")] = None
+    client_token: Annotated[str | None, Field(doc=_KEY, create=kinds.IDEMPOTENCY_KEY, since=Version(1, 41))] = None
 
 
 class Delete(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +62,7 @@ class CreateCapsule(msgspec.Struct, frozen=True, kw_only=True):
     template: Annotated[
         Any, Field(doc="a capsule template, or a Kubernetes v1 Pod: an object, or one as JSON text", create=kinds.TEMPLATE, required=True)
     ]
+    client_token: Annotated[str | None, Field(doc=_KEY, create=kinds.IDEMPOTENCY_KEY, since=Version(1, 41))] = None
 
 
 class DeleteCapsule(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,7 +29,9 @@ LOG = logging.getLogger(__name__)
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 #: The only X- headers of a client that reach the API. All others could assert an identity.
-HARMLESS = frozenset({"HTTP_X_OPENSTACK_REQUEST_ID", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO"})
+HARMLESS = frozenset(
+    {"HTTP_X_OPENSTACK_REQUEST_ID", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_IDEMPOTENCY_KEY"}
+)
 #: Identity headers that do not begin with X-.
 IDENTITY = frozenset({"HTTP_OPENSTACK_SYSTEM_SCOPE", "REMOTE_USER"})
 

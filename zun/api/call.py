@@ -77,6 +77,8 @@ class Call:
     row: Any = None
     #: the lifecycle's verb, where the call is one
     verb: str | None = None
+    #: the header X-Idempotency-Key
+    key: str | None = None
 
     @property
     def caller(self) -> Caller:

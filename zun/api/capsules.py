@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from zun import errors
-from zun.api import containers, paging, paths, pods, reading, templates
+from zun.api import containers, idempotency, paging, paths, pods, reading, templates
 from zun.api.arguments import CreateCapsule, DeleteCapsule, List
 from zun.api.call import Answer, Call
 from zun.api.grammar import Reader
@@ -78,7 +78,8 @@ def _member(call: Call) -> Container:
 def create(call: Call) -> Answer:
     """``POST /capsules``."""
     options: CreateCapsule = call.options
-    sandbox, members = call.parts.accept.create_capsule(call.caller, _wish(call, _document(options.template)))
+    wish = _wish(call, _document(options.template))
+    sandbox, members = call.parts.accept.create_capsule(call.caller, wish, idempotency.key(call, "capsule", wish))
     return Answer(_one(call, sandbox, members), location=f"{call.host_url}/v1/capsules/{sandbox.uuid}")
 
 

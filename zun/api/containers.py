@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zun import errors
-from zun.api import paging, paths
+from zun.api import idempotency, paging, paths
 from zun.api.arguments import Delete, Execute, List, Logs, Rename, Show, Top
 from zun.api.call import Answer, Call
 from zun.api.reading import excerpt
@@ -69,7 +69,8 @@ def create(call: Call) -> Answer:
         raise errors.InvalidValue(field="exposed_ports", rule="cannot be combined with 'security_groups'")
     if call.options.registry is not None:
         asked["registry"] = call.options.registry
-    made = call.parts.accept.create(call.caller, asked, call.options.run)
+    key = idempotency.key(call, "container", [call.options.run, asked])
+    made = call.parts.accept.create(call.caller, asked, call.options.run, key)
     return Answer(_one(call, made), location=f"{call.host_url}/v1/containers/{made.uuid}")
 
 

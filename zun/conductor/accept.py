@@ -14,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, journal
+from zun.conductor import allowance, journal, once
 from zun.conductor.capsules import Capsules
 from zun.conductor.images import located
 from zun.conductor.journal import Clock
@@ -23,6 +23,7 @@ from zun.domain.action import Caller
 from zun.domain.capsule import CapsuleWish
 from zun.domain.container import Container, random_name
 from zun.domain.host import Host
+from zun.domain.idempotency import Once
 from zun.domain.lifecycle import Desired
 from zun.domain.model import fields
 from zun.domain.quota import Quota
@@ -92,11 +93,12 @@ class Accept:
             taken=lambda tx, container: _taken(tx, defaults.unique_name_scope, container),
         )
 
-    def create(self, caller: Caller, asked: dict[str, Any], run: bool) -> Container:
+    def create(self, caller: Caller, asked: dict[str, Any], run: bool, key: Once | None = None) -> Container:
         """Accept a container as ``asked``: domain values by field name, only those that were given. With ``run`` it is started too.
+        What was made under ``key`` before is answered as it is now, and nothing is made.
 
-        Raises NotOffered, InvalidImage, InvalidValue, RegistryNotFound, SeveralRegistries, HostNotFound, NameInUse, OverQuota; nothing is
-        written then.
+        Raises NotOffered, InvalidImage, InvalidValue, RegistryNotFound, SeveralRegistries, HostNotFound, NameInUse, OverQuota,
+        IdempotencyKeyInUse, IdempotentResultGone; nothing is written then.
         """
         asked = {name: value for name, value in asked.items() if value is not None}
         named = "name" in asked
@@ -107,18 +109,23 @@ class Accept:
         self._refuse(sandbox, container)
 
         def write(tx: Transaction) -> Container:
-            return self._write(tx, caller, *located(tx, sandbox, container, registry), run, named)
+            earlier = once.earlier(tx, Container, caller, key, self._clock())
+            if earlier is not None:
+                return earlier
+            made = self._write(tx, caller, *located(tx, sandbox, container, registry), run, named)
+            once.remember(tx, caller, key, made)
+            return made
 
         accepted = self._store.settle(write)
         journal.nudge(lambda _: self._poke(), None)
         return accepted
 
-    def create_capsule(self, caller: Caller, wish: CapsuleWish) -> tuple[Sandbox, list[Container]]:
+    def create_capsule(self, caller: Caller, wish: CapsuleWish, key: Once | None = None) -> tuple[Sandbox, list[Container]]:
         """Accept a capsule: one action, by which all its containers are made, or none.
 
         Raises NotOffered, InvalidImage, InvalidValue, HostNotFound, NameInUse, OverQuota; nothing is written then.
         """
-        accepted = self._capsules.create(caller, wish)
+        accepted = self._capsules.create(caller, wish, key)
         journal.nudge(lambda _: self._poke(), None)
         return accepted
 

@@ -11,12 +11,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, journal
+from zun.conductor import allowance, journal, once
 from zun.conductor.journal import Clock
 from zun.domain import capsule, quota
 from zun.domain.action import ActionState, Caller
 from zun.domain.capsule import INIT_POLICY, MOST_CONTAINERS, CapsuleWish
 from zun.domain.container import Container, member_name
+from zun.domain.idempotency import Once
 from zun.domain.lifecycle import Desired, Status
 from zun.domain.model import fields
 from zun.domain.quota import Quota
@@ -61,7 +62,7 @@ class Capsules:
         self._check_hosts = check_hosts
         self._taken = taken
 
-    def create(self, caller: Caller, wish: CapsuleWish) -> tuple[Sandbox, list[Container]]:
+    def create(self, caller: Caller, wish: CapsuleWish, key: Once | None = None) -> tuple[Sandbox, list[Container]]:
         """Accept a capsule. Raises InvalidValue, NotOffered, InvalidImage, HostNotFound, NameInUse, OverQuota; nothing is written then."""
         given = {name: value for name, value in wish.sandbox.items() if value is not None}
         given.setdefault("availability_zone", self._fill({})["availability_zone"])
@@ -75,8 +76,12 @@ class Capsules:
         sandbox = replace(sandbox, cpu=amounts.cpu, memory=amounts.memory, disk=amounts.disk)
 
         def write(tx: Transaction) -> tuple[Sandbox, list[Container]]:
+            earlier = once.earlier(tx, Sandbox, caller, key, self._clock())
+            if earlier is not None:
+                return earlier, tx.find(Container, {"sandbox_uuid": earlier.uuid})
             named = self._admit(tx, sandbox, members, [])
             added = tx.add(sandbox)
+            once.remember(tx, caller, key, added)
             rows = [tx.add(member) for member in named]
             return added, journal.accept_all(tx, caller, added, rows, "create", {"run": True}, self._clock(), desired=Desired.RUNNING)
 

@@ -6,7 +6,7 @@ import logging
 from functools import partial
 
 from zun import errors
-from zun.conductor import journal
+from zun.conductor import journal, once
 from zun.conductor.journal import Clock
 from zun.domain.container import Container
 from zun.domain.host import COMPUTE, Service, is_up
@@ -19,7 +19,7 @@ _LOSABLE = tuple(next(move.of for move in MOVES if move.news is News.HOST_LOST))
 
 
 class Sweep:
-    """Finds hosts that have fallen silent; their containers become Unknown until their first scan settles them."""
+    """Finds hosts that have fallen silent; their containers become Unknown until their first scan settles them. Removes what is too old."""
 
     def __init__(self, store: Store, *, clock: Clock, service_down_time: int) -> None:
         self._store = store
@@ -28,6 +28,13 @@ class Sweep:
 
     def run(self) -> None:
         """One round."""
+        self._check_hosts()
+        try:
+            once.sweep(self._store, self._clock())
+        except errors.ZunError:
+            LOG.exception("old idempotency keys could not be removed")
+
+    def _check_hosts(self) -> None:
         with self._store.read() as tx:
             services = tx.find(Service, {"binary": COMPUTE})
             silent = [service.host for service in services if not is_up(service, self._clock(), self._service_down_time)]

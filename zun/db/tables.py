@@ -23,6 +23,7 @@ from zun.domain.action import Action
 from zun.domain.container import Container
 from zun.domain.host import Host, Service
 from zun.domain.host_image import Image
+from zun.domain.idempotency import IdempotencyKey
 from zun.domain.model import Declared, Entity, fields
 from zun.domain.quota import ClassLimit, ProjectLimit
 from zun.domain.registry import Registry
@@ -39,6 +40,7 @@ TABLE_NAMES: Mapping[type[Entity], str] = {
     ClassLimit: "class_limits",
     Registry: "registries",
     Image: "images",
+    IdempotencyKey: "idempotency_keys",
 }
 
 #: What must be unique in combination; a single field says so itself.
@@ -46,6 +48,7 @@ UNIQUE_TOGETHER: Mapping[type[Entity], Sequence[tuple[str, ...]]] = {
     Service: (("host", "binary"),),
     ProjectLimit: (("project_id", "resource"),),
     ClassLimit: (("class_name", "resource"),),
+    IdempotencyKey: (("project_id", "token"),),
 }
 
 #: by the name that ``Field.of`` uses
