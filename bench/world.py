@@ -35,6 +35,9 @@ use_stderr = false
 service_down_time = 86400
 [docker]
 socket_path = {socket}
+[websocket_proxy]
+wsproxy_port = 0
+
 [api]
 port = {port}
 [basic_auth]

@@ -19,10 +19,15 @@ from tools.environment import Environment, fingerprint
 from tools.progress import Progress, Trouble
 
 _PATIENCE = 60.0
+#: the API's well-known port, and that of the stream proxy
+_PORT, _STREAM_PORT = 9517, 6784
 _CONFIGURATION = """\
 # Written by the quick start, at each run. All options, with their defaults: etc/zun/zun.conf.sample
 [api]
 port = {port}
+
+[websocket_proxy]
+wsproxy_port = {streams}
 
 [docker]
 socket_path = {socket}
@@ -49,6 +54,11 @@ class Service:
         return self.folder / "zun-aio.log"
 
     @property
+    def stream_port(self) -> int:
+        """Where terminals are served: the well-known port for the service at the well-known one; for others any that is free."""
+        return _STREAM_PORT if self.port == _PORT else 0
+
+    @property
     def endpoint(self) -> str:
         """Where it serves."""
         return f"http://127.0.0.1:{self.port}/v1"
@@ -56,7 +66,7 @@ class Service:
 
 def start(service: Service, engine_socket: str, progress: Progress) -> None:
     """See that it runs, as this code and this configuration have it. Raises Trouble."""
-    configuration = _CONFIGURATION.format(port=service.port, socket=engine_socket)
+    configuration = _CONFIGURATION.format(port=service.port, streams=service.stream_port, socket=engine_socket)
     mark = service.folder / "zun-aio.fingerprint"
     wanted = hashlib.sha256((fingerprint(service.environment) + configuration).encode()).hexdigest()
     if running(service.state) and mark.exists() and mark.read_text() == wanted:
@@ -64,6 +74,8 @@ def start(service: Service, engine_socket: str, progress: Progress) -> None:
         return
     stop(service.state, progress)
     _check_port(service.port)
+    if service.stream_port:
+        _check_port(service.stream_port)
     progress.say(f"starting the service (zun-aio) at {service.endpoint}")
     (service.folder / "zun.conf").write_text(configuration)
     command = [service.environment.program("zun-aio"), "--state-dir", str(service.state), "--config-file", f"{service.folder}/zun.conf"]

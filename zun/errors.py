@@ -72,6 +72,10 @@ class ArchiveBrokenOff(BadRequest):
     text = "The archive was broken off in the middle."
 
 
+class NotInteractive(BadRequest):
+    text = "Container {id} was not created with interactive=true, so there is nothing to attach to."
+
+
 class NoSuchExec(BadRequest):
     text = "There is no command {exec_id} in container {id} that {what}."
 
@@ -204,6 +208,10 @@ class NameInUse(Conflict):
 
 class ExecTimeout(Conflict):
     text = "The command did not end within {seconds} seconds and was ended."
+
+
+class TooManyTickets(Conflict):
+    text = "Container {id} has {limit} commands that wait for their terminals already."
 
 
 class HostNotUp(Conflict):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import socket
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
 from zun.conductor.place import Place
 from zun.conductor.registries import Registries
+from zun.conductor.streams import Streams
 from zun.conductor.sweep import Sweep
 from zun.conductor.vault import KeyFile
 from zun.conductor.verbs import Verbs
@@ -44,11 +46,15 @@ from zun.drivers.inventory.local import LocalInventory
 from zun.drivers.network.engine import EngineNetwork
 from zun.drivers.runtime.docker import DockerRuntime
 from zun.drivers.volume.local import LocalVolumes
+from zun.interfaces import rpc
 from zun.interfaces.rpc import Access, Agent, Agents, Conductor, HostReport
 from zun.interfaces.runtime import Credentials, Runtime
 from zun.interfaces.store import Store
 from zun.pulse import Pulse
 from zun.rpc import local
+from zun.wsproxy import websocket
+from zun.wsproxy.app import Path as StreamPath
+from zun.wsproxy.app import Proxy, StreamServer
 
 LOG = logging.getLogger(__name__)
 
@@ -76,6 +82,7 @@ class ControlPlane:
     desk: Desk
     registries: Registries
     images: HostImages
+    streams: Streams
     placing: Pulse
     sweeping: Pulse
 
@@ -93,9 +100,16 @@ class Embedded:
     """The embedded whole: API, conductor, agent, one process, one engine."""
 
     def __init__(
-        self, conf: cfg.ConfigOpts, *, runtime: Runtime | None = None, clock: Clock = utcnow, fault: saga.FaultPoint = saga.no_fault
+        self,
+        conf: cfg.ConfigOpts,
+        *,
+        runtime: Runtime | None = None,
+        clock: Clock = utcnow,
+        fault: saga.FaultPoint = saga.no_fault,
+        streams: socket.socket | None = None,
     ) -> None:
-        """Raises OSError where the state folder cannot be used, ValueError for what is no key of a secret."""
+        """``streams`` is the socket of the stream proxy; without one there is none. Raises OSError where the state folder cannot be used,
+        ValueError for what is no key of a secret."""
         state = Path(conf.state_path)
         secrets.ensure_key(conf)
         upgrade(conf.database.connection)
@@ -125,18 +139,26 @@ class Embedded:
             networks=Networks(plugs.network, self.control.verbs),
             registries=self.control.registries,
             images=self.control.images,
+            streams=self.control.streams,
+            proxy_port=streams.getsockname()[1] if streams else conf.websocket_proxy.wsproxy_port,
             clock=clock,
             authenticate=lambda app: BasicAuth(app, conf),
         )
+        asked = local.link(rpc.Streams, self.control.streams)  # type: ignore[type-abstract]
+        self.proxy = stream_server(conf, asked, streams) if streams else None
 
     def start(self) -> None:
         """Begin to work; the WSGI application is served by whoever made this."""
         self.doors.start()
         self.control.start()
         self.agent.start()
+        if self.proxy is not None:
+            self.proxy.start()
 
     def stop(self) -> None:
         """End. Containers go on; what is under way is taken up again at the next start."""
+        if self.proxy is not None:
+            self.proxy.stop()
         self.doors.stop()
         self.agent.stop()
         self.control.stop()
@@ -240,7 +262,13 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
     placing = Pulse("conductor-place", place.run, every=PLACE_EVERY)
     sweep = Sweep(store, clock=clock, service_down_time=conf.compute.service_down_time)
     # A host that was up when this process ended is given one round to say that it still is.
-    sweeping = Pulse("conductor-sweep", sweep.run, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
+    streams = Streams(store, agents, clock=clock, lifetime=conf.websocket_proxy.token_ttl)
+
+    def round_of_sweeping() -> None:
+        streams.sweep()
+        sweep.run()
+
+    sweeping = Pulse("conductor-sweep", round_of_sweeping, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
 
     def poke(host: str | None) -> None:
         """Work is for its host, or for the placer while it has none."""
@@ -280,6 +308,7 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
         desk=Desk(store, inventory, clock=clock, poke=poke, vault=vault),
         registries=Registries(store, vault),
         images=HostImages(store, agents, plugs.images, clock=clock, service_down_time=conf.compute.service_down_time, poke=poke),
+        streams=streams,
         placing=placing,
         sweeping=sweeping,
     )
@@ -318,6 +347,20 @@ def agent(
         parallel=conf.compute.max_parallel_work,
     )
     return AgentLoop(conf.host, conductor, plugs, report=report, clock=clock, pace=pace, fault=fault, greeted=greeted)
+
+
+def stream_server(conf: cfg.ConfigOpts, streams: rpc.Streams, listening: socket.socket) -> StreamServer:
+    """The stream proxy on a bound socket; what it is told is all that it knows."""
+    options = conf.websocket_proxy
+    proxy = Proxy(
+        streams=streams,
+        scheme="wss" if (options.base_url or "").startswith("wss:") else "ws",
+        origins=options.allowed_origins,
+        ping_interval=options.ping_interval,
+        max_streams=options.max_streams,
+        max_streams_per_project=options.max_streams_per_project,
+    )
+    return StreamServer(proxy, [StreamPath("/", websocket.serve)], listening)
 
 
 def ask(conf: cfg.ConfigOpts, plugs: Plugs, poke: Callable[[], None], doors: DoorKeeper) -> Ask:

@@ -21,6 +21,7 @@ from zun.conductor.admin import Admin
 from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
 from zun.conductor.registries import Registries
+from zun.conductor.streams import Streams
 from zun.conductor.vault import Vault
 from zun.conductor.verbs import Verbs
 from zun.domain.container import Container
@@ -82,6 +83,9 @@ class Agent:
 
     def execute(self, container: str, command: list[str]) -> ExecResult:
         return self._reply("execute", command)
+
+    def exec_create(self, container: str, command: list[str], tty: bool) -> str:
+        return self._reply("exec_create", command, tty)
 
     def top(self, container: str, ps_args: str | None) -> ProcessList:
         return self._reply("top", ps_args)
@@ -161,6 +165,8 @@ class Edge:
                 service_down_time=180,
                 sweep=lambda: None,
             ),
+            streams=Streams(store, Agents(self.agent), clock=lambda: NOW, lifetime=60),  # type: ignore[arg-type]
+            proxy_port=6784,
             clock=lambda: NOW,
             authenticate=authenticate,
         )

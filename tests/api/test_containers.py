@@ -327,8 +327,7 @@ def test_execute_splits_its_command_and_answers_with_the_end(edge: Edge, query: 
         ("?command=", "schema-validation-error"),
         ("?command=+", "invalid-value"),
         ("?command=%22open", "invalid-value"),
-        ("?command=ls&run=False", "not-offered"),
-        ("?command=ls&interactive=True", "not-offered"),
+        ("?command=+&run=False", "invalid-value"),
         ("?command=ls&run=1", "schema-validation-error"),
     ],
 )

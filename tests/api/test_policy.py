@@ -55,6 +55,7 @@ OPERATIONS: list[tuple[str, str, str, Any, Any, str]] = [
     ("container:kill", "POST", f"{C}/web/kill", None, None, ".xxx"),
     ("container:logs", "GET", f"{C}/web/logs", None, b"", "xxxx"),
     ("container:execute", "POST", f"{C}/web/execute?command=ls", None, ExecResult(output=b"", exit_code=0), ".xxx"),
+    ("container:attach", "GET", f"{C}/terminal/attach", None, None, ".xxx"),
     ("container:top", "GET", f"{C}/web/top", None, ProcessList(titles=[], processes=[]), "xxxx"),
     ("container:stats", "GET", f"{C}/web/stats", None, Stats(cpu_percent=0, memory_used=0, memory_limit=0), "xxxx"),
     ("container:actions", "GET", f"{C}/web/container_actions", None, None, "xxxx"),
@@ -122,6 +123,7 @@ def start_anew(edge: Edge) -> None:
     edge.add_container("stopped", status=Status.STOPPED)
     edge.add_container("paused", status=Status.PAUSED)
     add_capsule(edge)
+    edge.add_container("terminal", interactive=True)
 
 
 def add_capsule(edge: Edge) -> None:

@@ -29,7 +29,7 @@ class Aio:
     def refused(self) -> str:
         """Its last words, one line. It must end by itself, with exit code 1."""
         config = self.folder / "zun.conf"
-        config.write_text(f"{self.settings}\n[api]\nport = {self.port}\n")
+        config.write_text(f"{self.settings}\n[api]\nport = {self.port}\n[websocket_proxy]\nwsproxy_port = 0\n")
         command = [sys.executable, "-m", "zun.cmd.aio", "--state-dir", str(self.state), "--config-file", str(config)]
         environment = os.environ | {"OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml"), "PYTHONPATH": str(REPOSITORY)}
         done = subprocess.run(

@@ -52,7 +52,8 @@ class Aio:
         self.url = f"http://127.0.0.1:{self.port}"
         self.config = folder / "zun.conf"
         self.config.write_text(
-            f"[docker]\nsocket_path = {engine.socket}\n[api]\nport = {self.port}\n[compute]\nreserved_host_memory = 0\n{settings}"
+            f"[docker]\nsocket_path = {engine.socket}\n[api]\nport = {self.port}\n[compute]\nreserved_host_memory = 0\n"
+            f"[websocket_proxy]\nwsproxy_port = 0\n{settings}"
         )
         self.log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None

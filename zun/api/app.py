@@ -27,6 +27,7 @@ from zun.conductor.admin import Admin
 from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
 from zun.conductor.registries import Registries
+from zun.conductor.streams import Streams
 from zun.conductor.verbs import Verbs
 from zun.conf.limits import bounds
 from zun.domain.model import Version
@@ -47,6 +48,8 @@ def make_app(
     networks: Networks,
     registries: Registries,
     images: HostImages,
+    streams: Streams,
+    proxy_port: int,
     clock: Callable[[], datetime],
     authenticate: Callable[[WSGI], WSGI],
 ) -> WSGI:
@@ -65,6 +68,9 @@ def make_app(
         max_limit=conf.api.max_limit,
         max_body=conf.api.max_request_body_size,
         service_down_time=conf.compute.service_down_time,
+        streams=streams,
+        proxy_url=conf.websocket_proxy.base_url,
+        proxy_port=proxy_port,
     )
     return pipeline(_falcon(parts, ROUTES, conf.api.retry_after), conf, authenticate)
 

@@ -15,6 +15,7 @@ from zun.conductor.admin import Admin
 from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
 from zun.conductor.registries import Registries
+from zun.conductor.streams import Streams
 from zun.conductor.verbs import Verbs
 from zun.domain.action import Caller
 from zun.domain.model import Version
@@ -51,6 +52,10 @@ class Parts:
     max_limit: int
     max_body: int
     service_down_time: int
+    streams: Streams
+    #: where clients reach the stream proxy; without a base its port on the host that they ask
+    proxy_url: str | None
+    proxy_port: int
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zun import errors
-from zun.api import idempotency, paging, paths
+from zun.api import idempotency, paging, paths, streams
 from zun.api.arguments import Delete, Execute, List, Logs, Rename, Show, Top
 from zun.api.call import Answer, Call
 from zun.api.reading import excerpt
@@ -150,12 +150,10 @@ def logs(call: Call) -> str:
 def execute(call: Call) -> Json:
     """``POST /containers/{id}/execute``."""
     options: Execute = call.options
-    if not options.run:
-        raise errors.NotOffered(field="run", why="this deployment only runs commands to their end, with run=true.")
-    if options.interactive:
-        raise errors.NotOffered(field="interactive", why="this deployment offers no terminals yet.")
     if not options.command:
         raise errors.InvalidValue(field="command", rule="must have at least one word")
+    if options.interactive or not options.run:
+        return streams.execute(call)
     result = call.parts.verbs.execute(call.row, options.command)
     return {"output": result.output.decode("utf-8", "replace"), "exit_code": result.exit_code, "exec_id": None, "proxy_url": None}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from zun.api import capsules, container_actions, containers, discovery, images, networks, places, quotas, registries
+from zun.api import capsules, container_actions, containers, discovery, images, networks, places, quotas, registries, streams
 from zun.api.arguments import (
     Attach,
     Commit,
@@ -197,6 +197,7 @@ ROUTES: tuple[Route, ...] = (
 
     _ask("GET", "logs", containers.logs, Who.READER, "Read a container's log.", options=Logs, strict=Strict.QUERY),
     _ask("POST", "execute", containers.execute, Who.MEMBER, "Run a command in a container.", options=Execute, strict=Strict.QUERY),
+    _ask("GET", "attach", streams.attach, Who.MEMBER, "Get the address of the terminal of a container that is interactive."),
     _ask("GET", "top", containers.top, Who.READER, "List a container's processes.", options=Top, strict=Strict.QUERY),
     _ask("GET", "stats", containers.stats, Who.READER, "Show what a container uses."),
 

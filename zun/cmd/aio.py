@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ from zun import errors, saga
 from zun.api.serving import make_server
 from zun.cmd import credentials
 from zun.wiring import Embedded, deployment
+from zun.wsproxy.app import listen
 
 LOG = logging.getLogger(__name__)
 
@@ -80,8 +82,9 @@ def main(arguments: Sequence[str] | None = None, *, fault: saga.FaultPoint = sag
         state = Path(conf.state_path)
         # Nobody else has a reason to look into it: the engine is given its files by root.
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with alone(state), _listening(conf) as listening:
-            _serve(conf, state, listening, fault)
+        proxy = conf.websocket_proxy
+        with alone(state), _listening(conf) as listening, listen(proxy.wsproxy_host, proxy.wsproxy_port) as streams:
+            _serve(conf, state, listening, streams, fault)
     except (OSError, ValueError, cfg.Error, errors.ZunError) as cause:
         LOG.error("zun-aio cannot begin in %s: %s", conf.state_path, cause)
         return 1
@@ -97,7 +100,15 @@ def _listening(conf: cfg.ConfigOpts) -> socket.socket:
         raise OSError(f"the API cannot listen on {conf.api.host_ip}, port {conf.api.port}: {cause.strerror or cause}") from cause
 
 
-def _serve(conf: cfg.ConfigOpts, state: Path, listening: socket.socket, fault: saga.FaultPoint) -> None:
+def _more_descriptors() -> None:
+    """As many open files as may be: a stream holds four of them, and many systems begin a process with 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _serve(conf: cfg.ConfigOpts, state: Path, listening: socket.socket, streams: socket.socket, fault: saga.FaultPoint) -> None:
     host = f"[{conf.api.host_ip}]" if ":" in conf.api.host_ip else conf.api.host_ip
     endpoint = f"http://{host}:{conf.api.port}/v1"
     # The one user's project is as old as the database, and as lasting.
@@ -106,7 +117,8 @@ def _serve(conf: cfg.ConfigOpts, state: Path, listening: socket.socket, fault: s
     ensured = credentials.ensure(state, endpoint, credentials.clouds_path(os.environ))
     if ensured.note:
         LOG.warning("%s", ensured.note)
-    service = Embedded(conf, fault=fault)
+    _more_descriptors()
+    service = Embedded(conf, fault=fault, streams=streams)
     server = make_server(service.app, listening, conf)
     serving = threading.Thread(target=server.run, name="api", daemon=True)
     service.start()

@@ -211,6 +211,11 @@ class Verbs:
         self.check(container, "stats")
         return self._up(container, "stats").stats(container.uuid)
 
+    def agent(self, container: Container, verb: str) -> Agent:
+        """Who does a verb while the caller waits. Raises InvalidStateException, HostNotUp."""
+        self.check(container, verb)
+        return self._up(container, verb)
+
     # -- how -------------------------------------------------------------------------------------
 
     def _current(self, tx: Transaction, container: Container) -> Container:

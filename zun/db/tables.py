@@ -28,6 +28,7 @@ from zun.domain.model import Declared, Entity, fields
 from zun.domain.quota import ClassLimit, ProjectLimit
 from zun.domain.registry import Registry
 from zun.domain.sandbox import Sandbox
+from zun.domain.stream import Ticket
 
 #: Every stored entity and the name of its table. Owners come before what they own.
 TABLE_NAMES: Mapping[type[Entity], str] = {
@@ -41,6 +42,7 @@ TABLE_NAMES: Mapping[type[Entity], str] = {
     Registry: "registries",
     Image: "images",
     IdempotencyKey: "idempotency_keys",
+    Ticket: "tickets",
 }
 
 #: What must be unique in combination; a single field says so itself.

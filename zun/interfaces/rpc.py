@@ -17,6 +17,7 @@ from zun.domain.container import Container
 from zun.domain.host_image import Image
 from zun.domain.lifecycle import Observation
 from zun.domain.sandbox import Sandbox
+from zun.domain.stream import StreamKind
 from zun.interfaces.runtime import Credentials, ExecResult, FoundImage, HostFacts, ProcessList, Stats
 from zun.interfaces.streams import ArchiveDoor, Door
 
@@ -207,3 +208,24 @@ class Agents(Protocol):
 
     def on(self, host: str) -> Agent:
         """The agent of one host. A call raises RpcUnavailable when nobody answers there."""
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """What a ticket was good for. ``door`` leads to the stream of a container; events have none, but ``arguments``: what was asked."""
+
+    kind: StreamKind
+    project_id: str
+    container_uuid: str | None = None
+    door: Door | None = None
+    arguments: dict[str, Any] = {}
+
+
+class Streams(Protocol):
+    """What a stream proxy may ask of the conductors."""
+
+    def redeem(self, token: str, container_uuid: str | None, exec_id: str | None) -> Grant:
+        """Give a ticket's token for what it is good for; it is worth nothing afterwards, whatever becomes of the stream.
+
+        Raises Unauthorized for a token that is none, is used up or too old, or is for another container or another command, and what the
+        container's host answers.
+        """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from zun.drivers.runtime.docker_http import DockerHttp
 
 #: the head of an answer is never longer, in bytes
 _LONGEST_HEAD = 65_536
+#: seconds that it has to come in where the caller has no deadline, and between two looks at one that is half there
+_PATIENCE, _LOOK = 60.0, 0.002
 _TROUBLE = (OSError, http.client.HTTPException)
 _UPGRADE = "Connection: Upgrade\r\nUpgrade: tcp\r\n"
 
@@ -119,18 +122,18 @@ def _stream(engine: DockerHttp, request: bytes) -> socket.socket:
 
 def _head(channel: socket.socket) -> bytes:
     """The head of the answer, looked at and left where it is."""
-    seen = 0
+    until = time.monotonic() + (channel.gettimeout() or _PATIENCE)
     while True:
-        # waits for more than has been looked at already: MSG_PEEK alone would come back at once
-        channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + 1)
         found = channel.recv(_LONGEST_HEAD, socket.MSG_PEEK)
         end = found.find(b"\r\n\r\n")
         if end >= 0:
-            channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             return found[: end + 4]
-        if len(found) <= seen or len(found) == _LONGEST_HEAD:
-            raise http.client.BadStatusLine(found[:100].decode("latin-1"))
-        seen = len(found)
+        if not found or len(found) == _LONGEST_HEAD:
+            raise http.client.BadStatusLine("no head of an answer")
+        if time.monotonic() > until:
+            raise TimeoutError
+        # Docker writes a head in pieces, and nothing on a Unix socket waits for more than has been looked at already.
+        time.sleep(_LOOK)
 
 
 def _exactly(channel: socket.socket, length: int) -> None:

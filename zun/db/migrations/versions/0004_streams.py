@@ -1,10 +1,56 @@
-"""What streams need of the database."""
+"""Tickets of streams."""
 
 from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql
 
 revision = "0004"
 down_revision = "0003"
 
+TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+
+
+def text(length: int | None) -> sa.types.TypeEngine[Any]:
+    """Text compared by code point; unbounded without a length."""
+    if length is None:
+        return sa.Text().with_variant(sa.Text(collation="C"), "postgresql").with_variant(mysql.MEDIUMTEXT(), "mysql")
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
+def moment() -> sa.types.TypeEngine[Any]:
+    """A time with microseconds."""
+    return sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
+
+
+def number() -> sa.types.TypeEngine[Any]:
+    """A primary key that counts by itself."""
+    return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """Nobody holds a ticket yet."""
+    op.create_table(
+        "tickets",
+        sa.Column("id", number(), primary_key=True, autoincrement=True),
+        sa.Column("uuid", text(36), nullable=False),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", moment(), nullable=True),
+        sa.Column("updated_at", moment(), nullable=True),
+        sa.Column("secret", text(64), nullable=False),
+        sa.Column("kind", text(16), nullable=False),
+        sa.Column("project_id", text(255), nullable=False),
+        sa.Column("container_uuid", text(36), nullable=True),
+        sa.Column("exec_id", text(64), nullable=True),
+        sa.Column("expires_at", moment(), nullable=False),
+        sa.Column("arguments", text(None), nullable=False),
+        sa.UniqueConstraint("uuid", name="uniq_tickets0uuid"),
+        sa.UniqueConstraint("secret", name="uniq_tickets0secret"),
+        sqlite_autoincrement=True,
+        **TABLE,
+    )
+    op.create_index("ix_tickets_container_uuid", "tickets", ["container_uuid"])
+    op.create_index("ix_tickets_expires_at", "tickets", ["expires_at"])
