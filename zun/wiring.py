@@ -45,6 +45,7 @@ from zun.drivers.image.registry import RegistryImages
 from zun.drivers.inventory.local import LocalInventory
 from zun.drivers.network.engine import EngineNetwork
 from zun.drivers.runtime.docker import DockerRuntime
+from zun.drivers.runtime.docker_spec import Guards
 from zun.drivers.volume.local import LocalVolumes
 from zun.interfaces import rpc
 from zun.interfaces.rpc import Access, Agent, Agents, Conductor, HostReport
@@ -205,6 +206,7 @@ def docker(conf: cfg.ConfigOpts, name: str) -> DockerRuntime:
         timeout=conf.docker.default_timeout,
         pull_timeout=conf.docker.pull_timeout,
         memory_swap=conf.docker.default_memory_swap,
+        guards=Guards(pids=conf.docker.pids_limit, log_size=conf.docker.log_max_size, log_files=conf.docker.log_max_files),
     )
 
 

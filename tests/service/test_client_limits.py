@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,37 @@ def test_a_rebuild_that_fails_gives_the_old_container_back(service, made):
     assert "127.0.0.1:9" in kept["status_reason"]
     assert inspected(service, uuid)["Id"] == before
     assert service.get(f"/containers/{uuid}/container_actions").json()["containerActions"][0]["message"] == "Error"
+
+
+def test_a_health_check_is_run_and_its_word_is_shown(openstack, service):
+    check = "cmd=test -e /ready,interval=1,retries=1,timeout=5"
+    openstack("run", "--name", "checked", "--cpu", "0.1", "--memory", "32", "--healthcheck", check, "busybox", "sleep", "1000")
+    try:
+        service.wait("checked", "Running")
+        eventually(lambda: service.show("checked")["status_detail"].endswith("(unhealthy)"))
+        openstack("exec", "checked", "touch", "/ready")
+        eventually(lambda: service.show("checked")["status_detail"].endswith("(healthy)"))
+        assert service.get("/containers/checked", version="1.41").json()["health"] == "healthy"
+        assert "health" not in service.show("checked"), "it is new in 1.41"
+    finally:
+        service.delete("/containers/checked", params={"force": True})
+        service.wait_gone("checked")
+
+
+def test_one_container_cannot_take_all_processes_or_fill_the_disk_with_its_log(service, made):
+    host = inspected(service, made())["HostConfig"]
+    assert host["PidsLimit"] == 4096
+    assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "100m", "max-file": "2"}}
+
+
+def test_of_two_hundred_creations_at_once_a_quota_of_ten_lets_ten_through(engine, tmp_path):
+    service = Aio(tmp_path, engine, "[quota]\ncontainers = 10\n")
+    try:
+        service.start()
+        body = {"image": "busybox", "command": ["true"], "cpu": 0.1, "memory": 4}
+        with ThreadPoolExecutor(32) as clients:
+            answers = list(clients.map(lambda _: service.post("/containers", json=body).status_code, range(200)))
+        assert (answers.count(202), answers.count(403)) == (10, 190)
+        assert len(service.get("/containers").json()["containers"]) == 10
+    finally:
+        service.clean()

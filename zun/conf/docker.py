@@ -29,6 +29,20 @@ OPTS = [
         help="Seconds that a command of the execute call may take; then it is ended and answered with 409.",
     ),
     cfg.IntOpt(
+        "pids_limit",
+        default=4096,
+        min=0,
+        help="How many processes and threads a container may have at a time; 0 is no limit. Of containers made from now on.",
+    ),
+    cfg.IntOpt(
+        "log_max_size",
+        default=100,
+        min=0,
+        help="MiB that one file of a container's log may have before the next one is begun; 0 leaves logs to the engine's own "
+        "configuration. Of containers made from now on.",
+    ),
+    cfg.IntOpt("log_max_files", default=2, min=1, help="How many files of its log are kept of a container, the newest."),
+    cfg.IntOpt(
         "default_memory_swap",
         default=-1,
         min=-1,

@@ -60,11 +60,12 @@ class DockerRuntime(DockerStreams, DockerImages):
         pull_timeout: float = 3600.0,
         memory_swap: int = -1,
         cgroups: Path = Path("/sys/fs/cgroup"),
+        guards: docker_spec.Guards | None = None,
     ) -> None:
         super().__init__()
         self._http = DockerHttp(socket, timeout)
         self._objects = Objects(self._http, deployment)
-        self._cgroups = cgroups
+        self._cgroups, self._guards = cgroups, guards or docker_spec.Guards()
         self._groups = SandboxGroups(deployment, cgroups, memory_swap)
         self._timeout, self._pull_timeout, self._memory_swap = timeout, pull_timeout, memory_swap
         self._known: tuple[Engine, Capabilities] | None = None
@@ -145,6 +146,7 @@ class DockerRuntime(DockerStreams, DockerImages):
         disk_quota = bool(spec.disk) and self.capabilities().disk_quota
         parent = sandbox["HostConfig"].get("CgroupParent") or None
         body = docker_spec.container(spec, self._objects.deployment, sandbox["Id"], parent, self._memory_swap, disk_quota)
+        body["HostConfig"] |= self._guards.host_config()
         name = docker_spec.container_name(spec.uuid, spec.revision)
         known = objects.of_revision(objects.revisions(lines, spec.uuid), spec.revision)
 

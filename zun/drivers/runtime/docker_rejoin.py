@@ -15,7 +15,18 @@ from zun.drivers.runtime.docker_objects import LEFT, Json, Objects, named, yes
 LOG = logging.getLogger(__name__)
 
 _CONFIG = ("Labels", "Env", "OpenStdin", "Tty", "Cmd", "Entrypoint", "WorkingDir", "Healthcheck")
-_HOST_CONFIG = ("Privileged", "Mounts", "CpuShares", "Memory", "MemorySwap", "StorageOpt", "Runtime", "CgroupParent")
+_HOST_CONFIG = (
+    "Privileged",
+    "Mounts",
+    "CpuShares",
+    "Memory",
+    "MemorySwap",
+    "StorageOpt",
+    "Runtime",
+    "CgroupParent",
+    "PidsLimit",
+    "LogConfig",
+)
 
 
 def strays(inspected: Json, pause_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from zun.drivers.runtime import labels
@@ -14,6 +15,23 @@ _MIB = 1 << 20
 _SECOND = 1_000_000_000
 #: the weight of one core, and the least that the kernel takes
 _SHARES, _LEAST_SHARES = 1024, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What keeps one container from filling its host. ``pids`` processes and threads; a log of ``log_files`` files of ``log_size`` MiB
+    each. 0 is no limit, for the log the engine's own."""
+
+    pids: int = 4096
+    log_size: int = 100
+    log_files: int = 2
+
+    def host_config(self) -> Json:
+        """In Docker's terms."""
+        found: Json = {"PidsLimit": self.pids} if self.pids else {}
+        if self.log_size:
+            found["LogConfig"] = {"Type": "json-file", "Config": {"max-size": f"{self.log_size}m", "max-file": str(self.log_files)}}
+        return found
 
 
 def sandbox_name(uuid: str) -> str:
