@@ -183,7 +183,12 @@ def differs(expected: Any, found: Any, where: str) -> Iterator[str]:
 
 
 def empty(cloud: Aio) -> None:
-    """Delete every container."""
+    """Delete every capsule and every container."""
+    capsules = [row["uuid"] for row in cloud.get("/capsules", params={"all_projects": True}).json()["capsules"]]
+    for uuid in capsules:
+        cloud.delete(f"/capsules/{uuid}", params={"all_projects": True})
+    for uuid in capsules:
+        eventually(lambda uuid=uuid: cloud.get(f"/capsules/{uuid}").status_code == 404, f"{uuid} is gone")
     rows = cloud.get("/containers", params={"all_projects": True}).json()["containers"]
     for row in rows:
         if row["status"] == "Paused":
