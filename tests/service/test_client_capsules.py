@@ -77,7 +77,9 @@ def test_a_pod_is_created_from_its_file(capsule: Run, tmp_path: Path) -> None:
 def test_what_cannot_be_honoured_is_told(capsule: Run, tmp_path: Path) -> None:
     file = tmp_path / "pod.yaml"
     file.write_text(POD.replace("spec:\n", "spec:\n  hostNetwork: true\n", 1))
-    assert "'spec.hostNetwork' cannot be honoured: a capsule has an address of its own." in capsule("create", "--file", str(file), succeeds=False)
+    assert "'spec.hostNetwork' cannot be honoured: a capsule has an address of its own." in capsule(
+        "create", "--file", str(file), succeeds=False
+    )
 
 
 def test_what_is_not_there(capsule: Run) -> None:

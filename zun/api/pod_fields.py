@@ -68,7 +68,7 @@ _SERVER_SET = "it is set by Kubernetes itself, never by who makes a Pod."
 
 _ENV = _manifest(
     {
-        "name": Member(Leaf(text("name", 1, 255, "^[^=\\u0000]*$")), required=True),
+        "name": Member(Leaf(text("name", 1, 255, "^[^=\\u0000]*$")), "its name", required=True),
         "value": Member(Leaf(text("value", 0, MAX_TEXT)), "a text, empty unless said; `$(NAME)` stands for a variable given before"),
         **_all_refused("valueFrom", _CONFIG),
     }
@@ -77,7 +77,7 @@ _ENV = _manifest(
 _PORT = _manifest(
     {
         "containerPort": Member(_whole(1, 65_535), "a port that the container listens at", required=True),
-        "name": Member(Leaf(text("name", 1, 15, "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")), "for probes"),
+        "name": Member(Leaf(text("name", 1, 15, "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")), "a name for people; it opens nothing"),
         "protocol": Member(Leaf(wishes.PROTOCOL), "`TCP` (unless said) or `UDP`"),
         "hostPort": Member(Only((0,), _HOST_PORT)),
         "hostIP": Member(Refused(why=_HOST_PORT)),
@@ -100,24 +100,26 @@ class Amounts(Node):
     """The amounts of resources: cpu and memory; any other is refused by its name."""
 
     def __init__(self, cpu: Member) -> None:
-        self._cpu_and_memory = _manifest({"cpu": cpu, "memory": Member(Leaf(QUANTITY))})
+        self.known = _manifest({"cpu": cpu, "memory": Member(Leaf(QUANTITY), "rounded up to MiB")})
 
     def read(self, value: Any, place: Any, reader: Any) -> Any:
         """Fractions by name."""
         if isinstance(value, dict):
-            others = [name for name in value if name not in self._cpu_and_memory.members]
+            others = [name for name in value if name not in self.known.members]
             for name in others[:1]:
                 Refused((), "only 'cpu' and 'memory' can be asked for.").read(value[name], (*place, name), reader)
-        return self._cpu_and_memory.read(value, place, reader)
+        return self.known.read(value, place, reader)
 
     def schema(self, bounds: Bounds) -> Json:
         """An object."""
-        return self._cpu_and_memory.schema(bounds)
+        return self.known.schema(bounds)
 
 
 _RESOURCES = _manifest(
     {
-        "requests": Member(Amounts(Member(Leaf(QUANTITY))), "`cpu` and `memory` are set aside for the container"),
+        "requests": Member(
+            Amounts(Member(Leaf(QUANTITY), "cores: what it gets of a busy host")), "`cpu` and `memory` are set aside for the container"
+        ),
         "limits": Member(Amounts(Member(Refused(why=_CPU))), "`memory` is a ceiling, and all of it is set aside"),
         **_all_refused("claims", _CLUSTER),
     }
@@ -140,8 +142,7 @@ _CONTAINER: dict[str, Member] = {
     ),
     "volumeMounts": Member(Many(_MOUNT, MOST_VOLUMES), "the volumes that it sees"),
     "stdinOnce": _only(False, why="standard input stays open as long as the container runs."),
-    "terminationMessagePath": _only("/dev/termination-log", why="no file is read when a container ends; its log is kept."),
-    "terminationMessagePolicy": _only("File", why="no message is read when a container ends; its log is kept."),
+    **_all_refused("terminationMessagePath terminationMessagePolicy", "no message is read when a container ends; its log is kept."),
     **_all_refused("livenessProbe readinessProbe startupProbe", _PROBES),
     **_all_refused("envFrom", _CONFIG),
     **_all_refused("lifecycle", _HOOKS),
@@ -190,7 +191,7 @@ _SPEC = _manifest(
         "initContainers": Member(Many(CONTAINER, MOST_CONTAINERS), "they run before, one after the other"),
         "volumes": Member(Many(_VOLUME, MOST_VOLUMES), "directories that containers share"),
         "restartPolicy": Member(
-            Leaf(wishes.RESTART), "`Always` unless said; an init container is tried 11 times at most unless it says `OnFailure`"
+            Leaf(wishes.RESTART), "`Always` unless said; with it an init container that fails is tried 11 times altogether, and no more"
         ),
         "terminationGracePeriodSeconds": Member(_whole(0, 86_400), "30 unless said"),
         "hostname": Member(Leaf(text("host name", 1, 63, _DNS_LABEL)), "the Pod's name unless said"),
