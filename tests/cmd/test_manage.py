@@ -1,0 +1,118 @@
+"""``zun-manage`` on each database, as an operator calls it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.db.test_store import on
+from tests.servers import Server
+from tests.stores import now
+from zun.cmd.manage import main
+from zun.conductor import once
+from zun.conductor.purge import BATCH
+from zun.db import migrate
+from zun.db.store import SqlStore
+from zun.domain.action import Action, ActionState, Caller
+from zun.domain.host import COMPUTE, Service
+from zun.domain.idempotency import LASTS, IdempotencyKey, Once
+from zun.domain.sandbox import Sandbox
+
+SANDBOX = Sandbox(uuid="s", project_id="p", user_id="u")
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def configured(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+    """The arguments that lead to an empty database."""
+    if request.param == "sqlite":
+        assert main(["--state-dir", str(tmp_path), "db", "upgrade"]) == 0
+        return ["--state-dir", str(tmp_path)]
+    server: Server = request.getfixturevalue(request.param)
+    with on(server):
+        pass
+    (tmp_path / "zun.conf").write_text(f"[database]\nconnection = {server.url()}\n")
+    return ["--config-file", str(tmp_path / "zun.conf")]
+
+
+def store_of(configured: list[str], folder: Path, time: datetime) -> SqlStore:
+    url = f"sqlite:///{folder / 'zun.sqlite'}"
+    if configured[0] == "--config-file":
+        url = (folder / "zun.conf").read_text().partition("connection = ")[2].strip()
+    return SqlStore(url, lambda: time)
+
+
+def action(name: str, state: ActionState, ended: datetime | None) -> Action:
+    given = {"sandbox_uuid": "s", "request_id": "req", "project_id": "p", "user_id": "u"}
+    return Action(uuid=str(uuid.uuid4()), action=name, state=state, finish_time=ended, **given)  # type: ignore[arg-type]
+
+
+def test_purge_removes_what_ended_long_ago_and_nothing_that_is_under_way(
+    configured: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long_ago = now() - timedelta(days=31)
+    store = store_of(configured, tmp_path, now() - LASTS)
+    with store.write() as tx:
+        for _ in range(BATCH + 1):
+            tx.add(action("old", ActionState.DONE, long_ago))
+        tx.add(action("fresh", ActionState.DONE, now() - timedelta(days=29)))
+        tx.add(action("undoing", ActionState.UNDOING, long_ago))
+        tx.add(action("queued", ActionState.QUEUED, None))
+        once.remember(tx, Caller(user_id="u", project_id="p", request_id="r"), Once(token="t", fingerprint="f"), SANDBOX)
+    assert main([*configured, "db", "purge", "--older-than", "30", "--dry-run"]) == 0
+    assert capsys.readouterr().out.endswith("201 actions would be removed\n1 idempotency keys would be removed\n")
+    assert main([*configured, "db", "purge", "--older-than", "30"]) == 0
+    assert capsys.readouterr().out.endswith("201 actions removed\n1 idempotency keys removed\n")
+    with store.read() as tx:
+        assert [row.action for row in tx.find(Action)] == ["fresh", "undoing", "queued"]
+        assert tx.count(IdempotencyKey) == 0
+    store.close()
+
+
+def test_the_revision_is_told_and_an_old_database_is_not_purged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    migrate.upgrade(f"sqlite:///{tmp_path / 'zun.sqlite'}", "0001")
+    state = ["--state-dir", str(tmp_path)]
+    assert main([*state, "db", "version"]) == 0
+    assert capsys.readouterr().out == f"0001 (newest: {migrate.head()})\n"
+    assert main([*state, "db", "purge", "--older-than", "1"]) == 1
+    assert "0001" in capsys.readouterr().err
+    assert main([*state, "db", "upgrade"]) == 0
+    assert capsys.readouterr().out == f"{migrate.head()} (newest: {migrate.head()})\n"
+    assert main([*state, "db", "purge", "--older-than", "0"]) == 0
+
+
+def test_services_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = ["--state-dir", str(tmp_path)]
+    main([*state, "db", "upgrade"])
+    store = store_of(state, tmp_path, now())
+    with store.write() as tx:
+        tx.add(Service(uuid="1", host="node-1", binary=COMPUTE, disabled=True))
+    store.close()
+    assert main([*state, "service", "list"]) == 0
+    assert "node-1 zun-compute disabled last seen never" in capsys.readouterr().out
+
+
+def test_keys_are_rotated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = ["--state-dir", str(tmp_path)]
+    main([*state, "db", "upgrade"])
+    assert main([*state, "secrets", "rotate"]) == 0
+    assert capsys.readouterr().out.endswith("0 passwords sealed with a new key\n")
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["db"], ["db", "purge"], ["db", "purge", "--older-than", "-1"], ["db", "purge", "--older-than", "x"], ["fly"]]
+)
+def test_what_is_no_command_is_refused_before_anything_is_opened(words: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--state-dir", str(tmp_path), *words])
+    assert ended.value.code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_that_does_not_answer_is_an_error_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "zun.conf").write_text("[database]\nconnection = postgresql+psycopg://zun:secret@127.0.0.1:1/zun\n")
+    assert main(["--config-file", str(tmp_path / "zun.conf"), "db", "version"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("zun-manage: ") and "secret" not in told

@@ -1,0 +1,107 @@
+"""``zun-manage``: what operators do to the database of the service, also while the service runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from oslo_config import cfg
+
+from zun import errors
+from zun.cmd.aio import configure
+from zun.conductor.purge import Purge
+from zun.db import migrate
+from zun.domain.host import Service
+from zun.wiring import database, rotate_keys, utcnow
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do one thing and say what was done. Returns the exit code: 1 where it could not be done."""
+    parsed = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
+    passed = [f"--state-dir={parsed.state_dir}"] if parsed.state_dir else []
+    passed += [word for file in parsed.config_file for word in ("--config-file", file)]
+    try:
+        COMMANDS[parsed.command](configure(passed), parsed)
+    except (OSError, ValueError, cfg.Error, errors.ZunError) as cause:
+        print(f"zun-manage: {cause}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="zun-manage", description=__doc__)
+    parser.add_argument("--state-dir", type=Path, help="the folder of zun-aio")
+    parser.add_argument("--config-file", action="append", default=[], help="may be given several times")
+    groups = parser.add_subparsers(required=True, metavar="GROUP")
+    db = groups.add_parser("db", help="the database").add_subparsers(required=True, metavar="COMMAND", dest="command")
+    db.add_parser("version", help="show the revision of the database, and the newest one").set_defaults(command="version")
+    db.add_parser("upgrade", help="bring the database to the newest revision").set_defaults(command="upgrade")
+    purge = db.add_parser("purge", help="remove the records of actions that ended long ago, and what is over by itself")
+    purge.add_argument("--older-than", type=_days, required=True, metavar="DAYS", help="how long ago an action must have ended")
+    purge.add_argument("--dry-run", action="store_true", help="only say how much there is")
+    purge.set_defaults(command="purge")
+    service = groups.add_parser("service", help="processes of the service").add_subparsers(required=True, metavar="COMMAND", dest="command")
+    service.add_parser("list", help="list them").set_defaults(command="services")
+    secrets = groups.add_parser("secrets", help="what is sealed").add_subparsers(required=True, metavar="COMMAND", dest="command")
+    secrets.add_parser("rotate", help="make a new key and seal every password with it").set_defaults(command="rotate")
+    return parser
+
+
+def _days(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 36_500:
+        raise ValueError(text)
+    return number
+
+
+def _version(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
+    print(f"{migrate.current(conf.database.connection) or 'none'} (newest: {migrate.head()})")
+
+
+def _upgrade(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
+    migrate.upgrade(conf.database.connection)
+    _version(conf, parsed)
+
+
+def _purge(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
+    found = migrate.current(conf.database.connection)
+    if found != migrate.head():
+        raise ValueError(f"the database is at revision {found or 'none'}: bring it up with 'db upgrade' first")
+    store = database(conf, utcnow)
+    try:
+        counts = Purge(store, utcnow()).run(timedelta(days=parsed.older_than), dry_run=parsed.dry_run)
+    finally:
+        store.close()
+    for name, count in counts.items():
+        print(f"{count} {name} {'would be ' if parsed.dry_run else ''}removed")
+
+
+def _services(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
+    store = database(conf, utcnow)
+    try:
+        with store.read() as tx:
+            rows = tx.find(Service)
+    finally:
+        store.close()
+    for row in rows:
+        print(f"{row.host} {row.binary} {'disabled' if row.disabled else 'enabled'} last seen {row.last_seen_up or 'never'}")
+
+
+def _rotate(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
+    print(f"{rotate_keys(conf)} passwords sealed with a new key")
+
+
+COMMANDS: Mapping[str, Callable[[cfg.ConfigOpts, argparse.Namespace], None]] = {
+    "version": _version,
+    "upgrade": _upgrade,
+    "purge": _purge,
+    "services": _services,
+    "rotate": _rotate,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
