@@ -46,7 +46,17 @@ ENGINE_CALLS = (
     "update",
 )
 #: refusals that a client may meet; anything else is a fault of ours
-REFUSALS = (errors.InvalidStateException, errors.ContainerNotFound, errors.OverQuota, errors.InsufficientCapacity, errors.HostNotUp)
+REFUSALS = (
+    errors.InvalidStateException,
+    errors.ContainerNotFound,
+    errors.OverQuota,
+    errors.InsufficientCapacity,
+    errors.HostNotUp,
+    errors.InCapsule,
+    errors.LastOfCapsule,
+    errors.CapsuleNotFound,
+    errors.NotOffered,
+)
 AWAY = (errors.ServiceUnavailable, errors.LimitsRefused, errors.NoSuchObject, errors.NotRunning)
 
 which = st.integers(0, 3)
@@ -89,6 +99,32 @@ class Cloud(RuleBasedStateMachine):
         plain = policy.get("Name", "no") == "no"
         asked = {"restart_policy": policy, "auto_remove": remove and plain, "auto_heal": heal, "image": image}
         self.uuids.append(self.world.create(run=run, settle=False, **asked).uuid)
+        self._turn(turns)
+
+    @precondition(lambda self: len(self.uuids) < 4)
+    @rule(policy=st.sampled_from(POLICIES), init=st.booleans(), turns=turns)
+    def create_capsule(self, policy, init, turns):
+        first = {"init": init, "restart_policy": policy}
+        self.uuids += [one.uuid for one in self.world.create_capsule(first, {"restart_policy": policy}, settle=False)]
+        self._turn(turns)
+
+    @precondition(lambda self: self.uuids)
+    @rule(which=which, turns=turns)
+    def delete_capsule(self, which, turns):
+        self._wish(which, lambda container: self.world.verbs.delete_capsule(ME, self.world.sandbox(container)))
+        self._turn(turns)
+
+    @precondition(lambda self: self.uuids)
+    @rule(which=which, leaves=st.booleans(), turns=turns)
+    def one_joins_or_leaves(self, which, leaves, turns):
+        def wish(container):
+            sandbox = self.world.sandbox(container)
+            if leaves:
+                self.world.verbs.remove_container(ME, sandbox, container)
+            else:
+                self.uuids.append(self.world.accept.add_container(ME, sandbox, {"image": "busybox", "cpu": 0.1, "memory": 16}).uuid)
+
+        self._wish(which, wish)
         self._turn(turns)
 
     @precondition(lambda self: self.uuids)
