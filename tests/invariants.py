@@ -10,6 +10,7 @@ from zun.domain import lifecycle
 from zun.domain.action import OPEN, Action
 from zun.domain.capsule import needs
 from zun.domain.container import Container
+from zun.domain.event import Event, What
 from zun.domain.lifecycle import EngineState, Status
 from zun.domain.sandbox import Sandbox
 from zun.drivers.inventory.local import NAMES
@@ -35,9 +36,26 @@ def check(world: World) -> None:
         assert container.status not in (lifecycle.UNDER_WAY | {Status.RESTARTING, Status.UNKNOWN}), f"stuck: {container}"
         assert container.task_state is None, f"busy for ever: {container}"
     _engines(world, containers, sandboxes)
+    _events(world, containers)
     _books(containers, sandboxes, placed, in_use)
     for life in world.lives.values():
         assert not life.lanes.faults, life.lanes.faults
+
+
+def _events(world: World, containers: list[Container]) -> None:
+    """Who has followed the events knows what there is, and how it is."""
+    with world.store.read() as tx:
+        happened = tx.find(Event)
+    for project in {event.project_id for event in happened}:
+        numbers = [event.cursor for event in happened if event.project_id == project]
+        assert numbers == list(range(1, len(numbers) + 1)), "events are out of order, or some are missing"
+    last = {event.resource_uuid: event for event in happened}
+    known = {uuid: event for uuid, event in last.items() if event.what is not What.DELETED}
+    assert set(known) == {container.uuid for container in containers}, "what the events say is there is not what is there"
+    for container in containers:
+        event = known[container.uuid]
+        told = (event.status, event.task_state, event.reason, event.exit_code, event.restart_count)
+        assert told == (container.status, container.task_state, container.status_reason, container.exit_code, container.restart_count)
 
 
 def _engines(world: World, containers: list[Container], sandboxes: list[Sandbox]) -> None:

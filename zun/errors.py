@@ -138,6 +138,13 @@ class MarkerNotFound(NotFound):
     text = "The marker {id} could not be found."
 
 
+class EventsGone(ZunError):
+    """What a watcher asks for is no longer kept, so he has missed something, or it never was: he looks at what there is, and goes on."""
+
+    status = 410
+    text = "Not all events after {cursor} are kept; those after {oldest} are. Go on from {newest}, then list what there is now."
+
+
 class UnsupportedVersion(ZunError):
     """The call does not exist at the microversion asked for, or the microversion does not exist."""
 

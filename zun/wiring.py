@@ -27,6 +27,7 @@ from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
 from zun.conductor.accept import Accept, Defaults
 from zun.conductor.admin import Admin
+from zun.conductor.events import Forget
 from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
 from zun.conductor.place import Place
@@ -262,7 +263,8 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
     inventory = LocalInventory(clock, conf.compute.service_down_time)
     place = Place(store, inventory, clock=clock, poke=lambda host: agents.on(host).look())
     placing = Pulse("conductor-place", place.run, every=PLACE_EVERY)
-    sweep = Sweep(store, clock=clock, service_down_time=conf.compute.service_down_time)
+    forget = Forget(store, clock=clock, retention=conf.events.retention, most=conf.events.most)
+    sweep = Sweep(store, clock=clock, service_down_time=conf.compute.service_down_time, forget=forget.run)
     # A host that was up when this process ended is given one round to say that it still is.
     streams = Streams(store, agents, clock=clock, lifetime=conf.websocket_proxy.token_ttl)
 

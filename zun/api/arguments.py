@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import msgspec
 
 from zun.domain import kinds, structures
+from zun.domain.event import Kind, What
+from zun.domain.lifecycle import Status
 from zun.domain.model import Field, Version
 
 _KEY = "an idempotency key: the same request with the same key makes nothing a second time; the header X-Idempotency-Key says the same"
@@ -124,6 +126,18 @@ class Logs(msgspec.Struct, frozen=True, kw_only=True):
     timestamps: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = False
     tail: Annotated[int | None, Field(create=kinds.TAIL)] = None
     since: Annotated[datetime | None, Field(create=kinds.SINCE)] = None
+
+
+class Events(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of the events of a project; several values of a filter are parted by commas, and an event must meet every filter."""
+
+    since: Annotated[int | None, Field(doc="the cursor up to which they are known", create=kinds.CURSOR)] = None
+    limit: Annotated[int | None, Field(doc="how many at most", create=kinds.PAGE_LIMIT)] = None
+    container: Annotated[tuple[str, ...] | None, Field(doc="uuids of containers", create=kinds.UUIDS)] = None
+    capsule: Annotated[tuple[str, ...] | None, Field(doc="uuids of capsules", create=kinds.UUIDS)] = None
+    kind: Annotated[tuple[str, ...] | None, Field(doc="what they are about", create=kinds.one_of("kind", Kind))] = None
+    what: Annotated[tuple[str, ...] | None, Field(doc="what happened", create=kinds.one_of("what", What))] = None
+    status: Annotated[tuple[str, ...] | None, Field(doc="the status after the event", create=kinds.one_of("status", Status))] = None
 
 
 class Execute(msgspec.Struct, frozen=True, kw_only=True):

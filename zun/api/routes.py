@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from zun.api import capsules, container_actions, containers, discovery, images, networks, places, quotas, registries, streams
+from zun.api import capsules, container_actions, containers, discovery, events, images, networks, places, quotas, registries, streams
 from zun.api.arguments import (
     Attach,
     Commit,
@@ -20,6 +20,7 @@ from zun.api.arguments import (
     Detach,
     Disable,
     Ending,
+    Events,
     Execute,
     ForceDown,
     Group,
@@ -233,6 +234,9 @@ ROUTES: tuple[Route, ...] = (
     _network("POST", "create", "", networks.create, "Let containers use a network of Neutron.", options=MakeNetwork, strict=_BOTH),
     _network("DELETE", "delete", "/{id}", networks.delete, "Let containers use a network of Neutron no more.",
              status=204, since=Version(1, 27)),
+
+    Route(method="GET", path="/v1/events", handler=events.index, rule="event:get_all", who=Who.READER, since=Version(1, 41),
+          doc="Tell what happened to what the project has, in order, after a cursor.", options=Events, strict=Strict.QUERY),
 
     _place("services", places.services, "zun-service:get_all", Who.ADMIN, "List the processes of the service."),
     _service("PUT", "enable", "/enable", places.enable, OneService, "Let a host have new work."),

@@ -170,7 +170,7 @@ class Accept:
         allowed = allowance.of_project(tx, caller.project_id, self._defaults.quota)
         quota.check(allowed, allowance.usage(tx, caller.project_id), asked)
         tx.add(sandbox)
-        added = tx.add(container)
+        added = journal.add(tx, container, caller.request_id)
         desired = Desired.RUNNING if run else Desired.CREATED
         return journal.accept(tx, caller, added, "create", {"run": run}, self._clock(), desired=desired)
 

@@ -82,7 +82,7 @@ class Capsules:
             named = self._admit(tx, sandbox, members, [])
             added = tx.add(sandbox)
             once.remember(tx, caller, key, added)
-            rows = [tx.add(member) for member in named]
+            rows = [journal.add(tx, member, caller.request_id) for member in named]
             return added, journal.accept_all(tx, caller, added, rows, "create", {"run": True}, self._clock(), desired=Desired.RUNNING)
 
         return self._store.settle(write)
@@ -105,7 +105,7 @@ class Capsules:
             self._volumes.refuse_shared(current, [member])
             (member,) = self._admit(tx, current, [member], others)
             resize(tx, self._inventory, current, [*others, member])
-            added = tx.add(member)
+            added = journal.add(tx, member, caller.request_id)
             return journal.accept(tx, caller, added, "create", {"run": True}, self._clock(), desired=Desired.RUNNING), current.host
 
         return self._store.settle(write)

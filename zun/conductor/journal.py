@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from zun import errors
+from zun.domain import event as events
 from zun.domain import lifecycle
 from zun.domain.action import OPEN, Action, ActionState, Caller
 from zun.domain.capsule import due, in_order, needs
 from zun.domain.container import Container, life, living
+from zun.domain.event import What
 from zun.domain.host_image import Image
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.inventory import Inventory
@@ -31,15 +33,28 @@ Clock = Callable[[], datetime]
 H = TypeVar("H")
 
 
-def apply(tx: Transaction, container: Container, event: lifecycle.Event) -> Container:
-    """Store what the event makes of the container, if it changes anything. Raises InvalidStateException for a verb out of place."""
+def apply(tx: Transaction, container: Container, event: lifecycle.Event, request_id: str | None = None) -> Container:
+    """Store what the event makes of the container, if it changes anything, and tell of it; ``request_id`` is of the request that it
+    comes of. Raises InvalidStateException for a verb out of place."""
     before = life(container)
     try:
         after = lifecycle.advance(before, event)
     except lifecycle.Unexpected as unexpected:
         verb = str(unexpected).split("_")[0] if str(unexpected).startswith("delete") else str(unexpected)
         raise errors.InvalidStateException(verb=verb, id=container.uuid, state=container.status.value) from None
-    return container if after == before else tx.save(living(container, after))
+    if after == before:
+        return container
+    changed = tx.save(living(container, after))
+    if events.differs(container, changed):
+        tx.tell(events.of(changed, What.STATUS, old_status=container.status, request_id=request_id))
+    return changed
+
+
+def add(tx: Transaction, container: Container, request_id: str | None = None) -> Container:
+    """Write a new container: whatever makes one makes it here, so that it is told of."""
+    added = tx.add(container)
+    tx.tell(events.of(added, What.CREATED, request_id=request_id))
+    return added
 
 
 def new_uuid() -> str:
@@ -99,9 +114,12 @@ def abandon(tx: Transaction, container_uuid: str) -> None:
 def erase(tx: Transaction, container: Container, inventory: Inventory) -> None:
     """Forget a container of which nothing is left on any host, and its sandbox with the last one."""
     abandon(tx, container.uuid)
+    request_id = None
     for action in tx.find(Action, {"container_uuid": container.uuid}):
+        request_id = action.request_id if action.action == "delete" else request_id
         tx.drop(action)
     tx.drop(container)
+    tx.tell(events.of(container, What.DELETED, request_id=request_id))
     sandbox = tx.get(Sandbox, container.sandbox_uuid)
     if sandbox is None:
         return
@@ -131,7 +149,8 @@ def accept(
     sandbox = tx.get(Sandbox, container.sandbox_uuid)
     if sandbox is None:
         raise errors.ContainerNotFound(id=container.uuid)
-    container = apply(tx, container, lifecycle.Accepted(row or verb, desired))
+    container = apply(tx, container, lifecycle.Accepted(row or verb, desired), caller.request_id)
+    tx.tell(events.of(container, What.ACCEPTED, action=verb, request_id=caller.request_id))
     enqueue(tx, caller, sandbox, container, verb, arguments, now)
     return container
 
@@ -149,7 +168,9 @@ def accept_all(
     desired: lifecycle.Desired | None = None,
 ) -> list[Container]:
     """Accept ``verb`` on a whole sandbox, which is one action; otherwise as :func:`accept`."""
-    shown = [apply(tx, container, lifecycle.Accepted(row or verb, desired)) for container in containers]
+    shown = [apply(tx, container, lifecycle.Accepted(row or verb, desired), caller.request_id) for container in containers]
+    for container in shown:
+        tx.tell(events.of(container, What.ACCEPTED, action=verb, request_id=caller.request_id))
     enqueue(tx, caller, sandbox, None, verb, arguments, now)
     return shown
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from zun import errors
@@ -21,10 +22,12 @@ _LOSABLE = tuple(next(move.of for move in MOVES if move.news is News.HOST_LOST))
 class Sweep:
     """Finds hosts that have fallen silent; their containers become Unknown until their first scan settles them. Removes what is too old."""
 
-    def __init__(self, store: Store, *, clock: Clock, service_down_time: int) -> None:
+    def __init__(self, store: Store, *, clock: Clock, service_down_time: int, forget: Callable[[], None] = lambda: None) -> None:
+        """``forget`` is done in each round, too: what is old goes."""
         self._store = store
         self._clock = clock
         self._service_down_time = service_down_time
+        self._forget = forget
 
     def run(self) -> None:
         """One round."""
@@ -39,6 +42,7 @@ class Sweep:
             services = tx.find(Service, {"binary": COMPUTE})
             silent = [service.host for service in services if not is_up(service, self._clock(), self._service_down_time)]
             lost = tx.find(Container, {"host": tuple(silent), "status": _LOSABLE}) if silent else []
+        self._forget()
         for container in lost:
             try:
                 self._store.settle(partial(self._lose, container=container))

@@ -80,7 +80,7 @@ class Desk(ImageDesk):
             return self._hand_out_image(tx, action)
         if state is ActionState.CLAIMED:
             for container in journal.concerned(tx, action):
-                journal.apply(tx, container, ClaimedEvent(action.action))
+                journal.apply(tx, container, ClaimedEvent(action.action), action.request_id)
         return Work(action=action, charge=journal.charge(tx, sandbox))
 
     def finish(self, host: str, epoch: str, outcome: Outcome) -> None:
@@ -136,7 +136,7 @@ class Desk(ImageDesk):
             if action.action == limits.VERB:
                 container = limits.give_back(tx, action) or container
             event = Failed(action.action, outcome.reason, observed)
-        container = journal.apply(tx, container, event)
+        container = journal.apply(tx, container, event, action.request_id)
         return container, observed is not None and observed.state is EngineState.MISSING
 
     def _end(self, tx: Transaction, action: Action, outcome: Outcome) -> None:

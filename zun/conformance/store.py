@@ -7,10 +7,11 @@ sorted, in what is refused.
 from __future__ import annotations
 
 from zun.conformance.store_changes import ChangePromises
+from zun.conformance.store_events import EventPromises
 from zun.conformance.store_queries import QueryPromises
 from zun.conformance.store_races import RacePromises
 from zun.conformance.store_rows import RowPromises
 
 
-class StoreConformance(RowPromises, ChangePromises, RacePromises, QueryPromises):
+class StoreConformance(RowPromises, ChangePromises, RacePromises, QueryPromises, EventPromises):
     """All of it."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from zun import errors
 from zun.db.rows import Shape
-from zun.interfaces.store import Before, Page
+from zun.interfaces.store import Above, Before, Page, UpTo
 
 Condition = sa.ColumnElement[bool]
 
@@ -32,6 +32,12 @@ def _condition(shape: Shape[Any], name: str, target: sa.ColumnElement[Any], want
     if isinstance(wanted, Before):
         earlier: Condition = target < shape.encode(name, wanted.moment)
         return earlier
+    if isinstance(wanted, Above):
+        greater: Condition = target > wanted.number
+        return greater
+    if isinstance(wanted, UpTo):
+        no_greater: Condition = target <= wanted.number
+        return no_greater
     if not isinstance(wanted, tuple):
         values = _storable(shape, name, (wanted,))
         return target == _literal(target, values[0]) if values else sa.false()

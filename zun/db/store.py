@@ -102,6 +102,7 @@ class SqlStore:
             if tx.doom is not None:
                 raise tx.doom
             if writes:
+                tx.conclude()
                 try:
                     connection.commit()
                 except faults.DatabaseError as error:

@@ -21,6 +21,7 @@ from sqlalchemy.dialects import mysql
 
 from zun.domain.action import Action
 from zun.domain.container import Container
+from zun.domain.event import Event
 from zun.domain.host import Host, Service
 from zun.domain.host_image import Image
 from zun.domain.idempotency import IdempotencyKey
@@ -39,6 +40,7 @@ TABLE_NAMES: Mapping[type[Entity], str] = {
     Host: "hosts",
     ProjectLimit: "project_limits",
     ClassLimit: "class_limits",
+    Event: "events",
     Registry: "registries",
     Image: "images",
     IdempotencyKey: "idempotency_keys",
@@ -51,6 +53,7 @@ UNIQUE_TOGETHER: Mapping[type[Entity], Sequence[tuple[str, ...]]] = {
     ProjectLimit: (("project_id", "resource"),),
     ClassLimit: (("class_name", "resource"),),
     IdempotencyKey: (("project_id", "token"),),
+    Event: (("project_id", "cursor"),),
 }
 
 #: by the name that ``Field.of`` uses

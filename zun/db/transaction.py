@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import msgspec
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from zun import errors
 from zun.db import faults, query
 from zun.db.rows import SHAPES, Shape, plain_text
 from zun.db.tables import LOCK_NAME_LENGTH, LOCKS
+from zun.domain.event import Event
 from zun.domain.model import Entity
 from zun.interfaces.store import Page, Where
 
@@ -38,6 +40,7 @@ class SqlTransaction:
         self._writes = writes
         #: what ended the transaction early
         self.doom: Exception | None = None
+        self._told: list[Event] = []
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -110,6 +113,43 @@ class SqlTransaction:
         if self._execute(shape.delete, at, entity=shape.name, uuid=row.uuid).rowcount != 1:
             raise errors.StaleRow(entity=shape.name, id=row.uuid)
 
+    def clear(self, entity: type[Entity], where: Where) -> int:
+        """See the interface."""
+        shape = self._shape(entity)
+        self._must_write()
+        statement = shape.table.delete().where(*query.conditions(shape, where))
+        return int(self._execute(statement, entity=shape.name).rowcount)
+
+    def tell(self, event: Event) -> None:
+        """See the interface."""
+        self._must_write()
+        self._told.append(event)
+
+    def conclude(self) -> frozenset[str]:
+        """Write what was told, as the last thing before the commit. Returns the projects that it is about. Raises LostRace.
+
+        The last, so that who holds the lock of a project's events waits for nobody, and no deadlock can come of it (ADR 13).
+        """
+        projects = sorted({event.project_id for event in self._told})
+        for project in projects:
+            self._number([event for event in self._told if event.project_id == project])
+        return frozenset(projects)
+
+    def _number(self, events: list[Event]) -> None:
+        shape, project, now = self._shape(Event), events[0].project_id, self._clock()
+        self.lock(f"events:{project}")
+        last = sa.select(sa.func.coalesce(sa.func.max(shape.table.c.cursor), 0)).where(shape.table.c.project_id == project)
+        before = int(self._rows(last)[0][0])
+        given = [
+            msgspec.structs.replace(event, uuid=str(uuid4()), cursor=before + place, created_at=now, updated_at=now)
+            for place, event in enumerate(events, 1)
+        ]
+        try:
+            self._execute(shape.insert, [shape.new_values(event) for event in given], entity=shape.name)
+        except errors.Duplicate as raced:
+            # A database of several masters keeps no lock for them all.
+            raise faults.LostRace("Duplicate") from raced
+
     def lock(self, name: str) -> None:
         """See the interface. What is read after it is the newest. ``name`` has at most 300 characters (ValueError)."""
         self._must_write()
@@ -136,7 +176,9 @@ class SqlTransaction:
         if not self._writes:
             raise RuntimeError("this transaction was opened for reading")
 
-    def _execute(self, statement: sa.Executable, values: dict[str, Any] | None = None, *, entity: str = "", uuid: str = "") -> Any:
+    def _execute(
+        self, statement: sa.Executable, values: dict[str, Any] | list[dict[str, Any]] | None = None, *, entity: str = "", uuid: str = ""
+    ) -> Any:
         if self.doom is not None:
             raise self.doom
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -280,6 +281,32 @@ SHELL_COMMAND = Kind("command line", text("command line", 1).schema, _split)
 EXACT_TEXT = text("text", 0, 255)
 EXACT_NUMBER = fixed("whole number", {"type": "string", "pattern": "^[0-9]+$", "maxLength": 18}, lambda value, bounds: int(value))
 PAGE_LIMIT = fixed("number of items", {"type": "string", "pattern": "^0*[1-9][0-9]*$", "maxLength": 18}, lambda value, bounds: int(value))
+CURSOR = EXACT_NUMBER
+
+#: values of a filter, parted by commas
+MOST_WANTED = 100
+
+
+def _among(value: Any, known: Iterable[str] | None) -> tuple[str, ...]:
+    wanted = tuple(dict.fromkeys(value.split(",")))
+    if len(wanted) > MOST_WANTED:
+        raise ValueError(f"must not have more than {MOST_WANTED} values")
+    if known is None:
+        wanted = tuple(word.lower() for word in wanted)
+        if not all(re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", word) for word in wanted):
+            raise ValueError("must be uuids, parted by commas")
+    elif not set(wanted) <= set(known):
+        raise ValueError(f"must be among {', '.join(known)}, parted by commas")
+    return wanted
+
+
+def one_of(name: str, words: Iterable[str]) -> Kind:
+    """Some of a few words, parted by commas."""
+    known = tuple(str(word) for word in words)
+    return fixed(name, {"type": "string", "maxLength": 4096}, lambda value, bounds: _among(value, known))
+
+
+UUIDS = fixed("uuids", {"type": "string", "maxLength": 4096}, lambda value, bounds: _among(value, None))
 SORT_DIRECTION = choice("direction", "asc", "desc")
 ANYTHING = fixed("anything", {})
 #: what is in it is checked member by member

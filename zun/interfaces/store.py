@@ -1,7 +1,8 @@
 """Where rows live. The promises are tested by ``zun.conformance.store``.
 
 Rows are the entities of the domain, whole; what is read is never changed in place. ``where`` maps field names to values: a plain value
-is equality, None is "is null", a tuple is "one of", :class:`Before` is "earlier than". Fields marked ``of`` another entity can be read,
+is equality, None is "is null", a tuple is "one of", :class:`Before` is "earlier than", :class:`Above` "greater than",
+:class:`UpTo` "no greater than". Fields marked ``of`` another entity can be read,
 filtered and sorted by like any other; writing them is done on their owner.
 
 All calls may raise :class:`~zun.errors.StoreUnavailable`.
@@ -16,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from zun.domain.event import Event
 from zun.domain.model import Entity
 
 E = TypeVar("E", bound=Entity)
@@ -28,6 +30,18 @@ class Before(msgspec.Struct, frozen=True):
     """A condition on a time: earlier than ``moment`` (and not null)."""
 
     moment: datetime
+
+
+class Above(msgspec.Struct, frozen=True):
+    """A condition on a whole number: greater than ``number`` (and not null)."""
+
+    number: int
+
+
+class UpTo(msgspec.Struct, frozen=True):
+    """A condition on a whole number: no greater than ``number`` (and not null)."""
+
+    number: int
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +80,13 @@ class Transaction(Protocol):
 
     def drop(self, row: Entity) -> None:
         """Delete the row, if it still has the generation that it was read with. Raises StaleRow."""
+
+    def clear(self, entity: type[Entity], where: Where) -> int:
+        """Delete every row that meets the conditions, whatever its generation. For rows that nobody changes. Answers how many."""
+
+    def tell(self, event: Event) -> None:
+        """Write an event at the end of the transaction. It is given its ``cursor`` then: one more than the last of its project, and who
+        sees it has seen, or can see, all that have a lower one."""
 
     def lock(self, name: str) -> None:
         """Wait until no other transaction holds this name, and hold it until this one ends. For sums that must not be raced."""
