@@ -199,6 +199,19 @@ def test_a_file_of_rules_changes_them_and_is_read_again_when_it_changes(sqlite_s
     assert edge("POST", C, json={**CREATE, "privileged": True}, at="1.21", role="manager").status_code == 202
 
 
+def test_the_files_are_looked_at_once_in_a_request(sqlite_store: SqlStore, tmp_path: Path) -> None:
+    rules = tmp_path / "policy.yaml"
+    (tmp_path / "zun.conf").write_text(f"[oslo_policy]\npolicy_file = {rules}\n")
+    rules.write_text('"container:get_all": "!"\n')
+    asked = Policy(Edge(sqlite_store, tmp_path, ["--config-file", str(tmp_path / "zun.conf")]).conf)
+    first, second = (Context(project_id=OWN, user_id="mia", roles=["member"], overwrite=False) for _ in range(2))
+    assert not asked.allows("container:get_all", first)
+    rules.write_text('"container:get_all": "role:member"\n"container:get_one": "!"\n')
+    assert asked.allows("container:get_one", first), "one request is judged by one state of the rules"
+    assert not asked.allows("container:get_one", second)
+    assert asked.allows("container:get_all", second)
+
+
 def test_a_rule_that_does_not_exist_denies_even_administrators(edge: Edge) -> None:
     context = Context(project_id=OWN, user_id="ada", roles=["admin"], overwrite=False)
     assert not Policy(edge.conf).allows("container:fly", context)

@@ -114,11 +114,22 @@ def _documented(name: str, who: Who, doc: str, operations: list[tuple[str, str]]
     return policy.DocumentedRuleDefault(name, CHECKS[who], doc, [{"method": method, "path": path} for method, path in operations])
 
 
+class _Enforcer(policy.Enforcer):
+    """Looks at the policy files only where it is told to: each look asks the file system for several of them, and so at each ask."""
+
+    looks = True
+
+    def load_rules(self, force_reload: bool = False) -> None:
+        if self.looks or force_reload:
+            super().load_rules(force_reload)
+
+
 class Policy:
-    """Asks the rules; a rule that does not exist denies. The policy file is read again when it changes. Safe for several threads."""
+    """Asks the rules; a rule that does not exist denies. The policy files are looked at once in a
+    request, with its first ask, and read again when they have changed. Safe for several threads."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        self._enforcer = policy.Enforcer(conf)
+        self._enforcer = _Enforcer(conf)
         self._enforcer.register_defaults(list_rules())
         # Reading a changed file is not safe beside another thread that asks.
         self._lock = threading.Lock()
@@ -141,12 +152,13 @@ class Policy:
         key = (rule, *target.values())
         verdict = context.verdicts.get(key)
         if verdict is None:
-            verdict = context.verdicts[key] = self._ask(rule, target, _credentials(context, is_admin=is_admin))
+            verdict = context.verdicts[key] = self._ask(rule, target, _credentials(context, is_admin=is_admin), first=not context.verdicts)
         return verdict
 
-    def _ask(self, rule: str, target: dict[str, Any], credentials: dict[str, Any]) -> bool:
+    def _ask(self, rule: str, target: dict[str, Any], credentials: dict[str, Any], *, first: bool) -> bool:
         try:
             with self._lock:
+                self._enforcer.looks = first
                 return bool(self._enforcer.authorize(rule, target, credentials))
         except policy.PolicyNotRegistered:
             return False
