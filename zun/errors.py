@@ -76,6 +76,10 @@ class NotInteractive(BadRequest):
     text = "Container {id} was not created with interactive=true, so there is nothing to attach to."
 
 
+class ArchiveTooLarge(BadRequest):
+    text = "What is at the path is larger than this deployment lets out at a time."
+
+
 class NoSuchExec(BadRequest):
     text = "There is no command {exec_id} in container {id} that {what}."
 
@@ -275,6 +279,10 @@ class EngineUnavailable(ServiceUnavailable):
 
 class TooManyStreams(ServiceUnavailable):
     text = "The host has {limit} streams open already."
+
+
+class TooManyArchives(ServiceUnavailable):
+    text = "As many archives are being moved as this service moves at a time."
 
 
 class StoreUnavailable(ServiceUnavailable):

@@ -27,6 +27,7 @@ from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
 from zun.conductor.accept import Accept, Defaults
 from zun.conductor.admin import Admin
+from zun.conductor.archives import Archives
 from zun.conductor.events import Forget
 from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
@@ -54,6 +55,7 @@ from zun.interfaces.runtime import Credentials, Runtime
 from zun.interfaces.store import Store
 from zun.pulse import Pulse
 from zun.rpc import local
+from zun.rpc.doors import TcpDoors
 from zun.wsproxy import websocket
 from zun.wsproxy.app import Path as StreamPath
 from zun.wsproxy.app import Proxy, StreamServer
@@ -65,6 +67,8 @@ Clock = Callable[[], datetime]
 #: Seconds between two rounds of the conductor's slow work, should every poke be lost.
 PLACE_EVERY = 5.0
 SWEEP_EVERY = 30.0
+#: Seconds that the other end of an archive may be silent.
+STREAM_PATIENCE = 300.0
 
 
 def utcnow() -> datetime:
@@ -143,6 +147,7 @@ class Embedded:
             images=self.control.images,
             streams=self.control.streams,
             proxy_port=streams.getsockname()[1] if streams else conf.websocket_proxy.wsproxy_port,
+            archives=Archives(self.control.verbs, TcpDoors(STREAM_PATIENCE), largest=conf.api.max_archive_size, most=conf.api.max_archives),
             clock=clock,
             authenticate=lambda app: BasicAuth(app, conf),
         )

@@ -34,6 +34,7 @@ from zun.drivers.network.engine import EngineNetwork
 from zun.drivers.volume.local import LocalVolumes
 from zun.interfaces.runtime import ExecResult, FoundImage, ProcessList, Stats
 from zun.interfaces.store import Store
+from zun.interfaces.streams import PathStat
 
 NOW = datetime(2024, 5, 1, 12, 30, 0, 1)
 HOST = "node-1"
@@ -99,6 +100,23 @@ class Agent:
     def search_images(self, driver: str, term: str, exact: bool) -> list[FoundImage]:
         return self._reply("search_images", driver, term, exact)
 
+    def resize(self, container: str, height: int, width: int) -> None:
+        return self._reply("resize", height, width)
+
+    def exec_resize(self, container: str, exec_id: str, height: int, width: int) -> None:
+        return self._reply("exec_resize", exec_id, height, width)
+
+
+class Files:
+    """Archives of containers that hold one letter."""
+
+    def read(self, container: Container, path: str) -> Any:
+        stat = PathStat(name="letter", size=1, mode=0o644, mtime="2026-01-01T00:00:00Z")
+        return stat, (each for each in [b"a"])
+
+    def write(self, container: Container, path: str, pieces: Iterable[bytes]) -> None:
+        self.written = b"".join(pieces)
+
 
 class Agents:
     def __init__(self, agent: Agent) -> None:
@@ -148,6 +166,7 @@ class Edge:
             ),
             verbs=verbs,
             networks=Networks(network, verbs),
+            archives=Files(),
             registries=Registries(store, Vault(lambda: [KEY])),
             images=HostImages(
                 store,

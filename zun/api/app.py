@@ -18,12 +18,14 @@ from oslo_middleware.request_id import RequestId
 from zun import errors
 from zun.api import context, failures, idempotency, microversion, paths, reading
 from zun.api.auth import WSGI
-from zun.api.call import Answer, Call, Parts
+from zun.api.call import Answer, Call, Parts, Streamed
 from zun.api.derive import Form, Forms, Loaded, Purpose
 from zun.api.policy import Policy
 from zun.api.routes import ROUTES, Route, Who
+from zun.api.upload import Upload
 from zun.conductor.accept import Accept
 from zun.conductor.admin import Admin
+from zun.conductor.archives import Archives
 from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
 from zun.conductor.registries import Registries
@@ -50,6 +52,7 @@ def make_app(
     images: HostImages,
     streams: Streams,
     proxy_port: int,
+    archives: Archives,
     clock: Callable[[], datetime],
     authenticate: Callable[[WSGI], WSGI],
 ) -> WSGI:
@@ -67,6 +70,8 @@ def make_app(
         clock=clock,
         max_limit=conf.api.max_limit,
         max_body=conf.api.max_request_body_size,
+        max_upload=conf.api.max_archive_body_size,
+        archives=archives,
         service_down_time=conf.compute.service_down_time,
         streams=streams,
         proxy_url=conf.websocket_proxy.base_url,
@@ -189,7 +194,15 @@ def _dispatch(parts: Parts, rows: Sequence[Route], request: falcon.Request, resp
         raise errors.UnsupportedVersion(reason=microversion.WRONG_METHOD.format(version=version))
     host_url = f"{request.scheme}://{request.netloc}"
     call = Call(parts, version, context.of(request.env), host_url, params, verb=route.verb, key=request.get_header(idempotency.HEADER))
-    answer = serve(route, call, request)
+    try:
+        answer = serve(route, call, request)
+    finally:
+        if call.upload is not None:
+            call.upload.close()
+    if isinstance(answer, Streamed):
+        response.stream = answer.body
+        response.content_type = falcon.MEDIA_JSON
+        return
     if isinstance(answer, Answer):
         response.location = answer.location
         answer = answer.body
@@ -208,7 +221,7 @@ def serve(route: Route, call: Call, request: falcon.Request) -> Any:
         raise errors.PolicyNotAuthorized(rule=route.rule)
     form = call.parts.forms.get(route.options, route.entity, route.purpose, call.version)
     call.query = reading.query(request)
-    body = {} if route.method == "GET" else reading.body(request, call.parts.max_body)
+    body = {} if route.method == "GET" or route.upload else reading.body(request, call.parts.max_body)
     if route.wrapped:
         call.query, body = {}, reading.unwrapped(call.query, body, route.wrapped, needed=route.purpose is Purpose.CREATE)
     loaded = None if route.verb else _load(route, form, call, body)
@@ -220,6 +233,9 @@ def serve(route: Route, call: Call, request: falcon.Request) -> Any:
         call.require(route.rule)
     if route.verb:
         call.parts.verbs.check(call.row, route.verb)
+        if route.upload:
+            call.upload = Upload(request, "data", call.parts.max_upload)
+            body = call.upload.members(route.upload(call))
         loaded = _load(route, form, call, body)
     if loaded is not None:
         for guard in form.guards(loaded):

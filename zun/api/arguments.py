@@ -182,6 +182,25 @@ class MakeNetwork(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[str | None, Field(create=kinds.NETWORK_NAME)] = None
 
 
+class PathOf(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a container's files."""
+
+    path: Annotated[str, Field(doc="a path in the container", create=kinds.FILE_PATH, required=True)]
+
+
+class TerminalSize(msgspec.Struct, frozen=True, kw_only=True):
+    """Height and width of a terminal, in characters."""
+
+    h: Annotated[int, Field(doc="lines", create=kinds.TERMINAL_SIDE, required=True)]
+    w: Annotated[int, Field(doc="columns", create=kinds.TERMINAL_SIDE, required=True)]
+
+
+class ExecSize(TerminalSize, frozen=True, kw_only=True):
+    """Of a command's terminal."""
+
+    exec_id: Annotated[str, Field(doc="the command, as execute has answered", create=kinds.EXEC_ID, required=True)]
+
+
 class Top(msgspec.Struct, frozen=True, kw_only=True):
     """Arguments of ps."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -10,8 +10,10 @@ from typing import Any, Protocol
 from zun.api import context as contexts
 from zun.api.context import Context
 from zun.api.derive import Forms
+from zun.api.upload import Upload
 from zun.conductor.accept import Accept
 from zun.conductor.admin import Admin
+from zun.conductor.archives import Archives
 from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
 from zun.conductor.registries import Registries
@@ -51,6 +53,8 @@ class Parts:
     clock: Callable[[], datetime]
     max_limit: int
     max_body: int
+    max_upload: int
+    archives: Archives
     service_down_time: int
     streams: Streams
     #: where clients reach the stream proxy; without a base its port on the host that they ask
@@ -80,6 +84,8 @@ class Call:
     #: what the request named, in its own names
     names: frozenset[str] = frozenset()
     row: Any = None
+    #: the body of a call that takes a large one
+    upload: Upload | None = None
     #: the lifecycle's verb, where the call is one
     verb: str | None = None
     #: the header X-Idempotency-Key
@@ -99,6 +105,13 @@ class Call:
         """Raises PolicyNotAuthorized unless the caller passes the rule on the thing that the path names, or on his own project."""
         target = None if self.row is None else {name: getattr(self.row, name, None) for name in ("project_id", "user_id")}
         self.parts.policy.require(rule, self.context, target)
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer that is made as it is sent: JSON, in pieces. It has a ``close``."""
+
+    body: Iterable[bytes]
 
 
 @dataclass(frozen=True, slots=True)

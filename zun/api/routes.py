@@ -9,7 +9,20 @@ from typing import Any
 
 import msgspec
 
-from zun.api import capsules, container_actions, containers, discovery, events, images, networks, places, quotas, registries, streams
+from zun.api import (
+    archives,
+    capsules,
+    container_actions,
+    containers,
+    discovery,
+    events,
+    images,
+    networks,
+    places,
+    quotas,
+    registries,
+    streams,
+)
 from zun.api.arguments import (
     Attach,
     Commit,
@@ -21,6 +34,7 @@ from zun.api.arguments import (
     Disable,
     Ending,
     Events,
+    ExecSize,
     Execute,
     ForceDown,
     Group,
@@ -32,11 +46,13 @@ from zun.api.arguments import (
     Nothing,
     OneService,
     Paging,
+    PathOf,
     Pull,
     Rebuild,
     Rename,
     Search,
     Show,
+    TerminalSize,
     Top,
     Usages,
 )
@@ -84,6 +100,8 @@ class Route:
     finds: Callable[[Call], Any] | None = None
     #: the lifecycle's verb; the state is checked before the arguments then
     verb: str | None = None
+    #: the body is large, and its member ``data`` is a text of this form
+    upload: Callable[[Call], Callable[..., Any]] | None = None
     #: needed besides the rule when all_projects is true
     all_projects: str | None = None
     #: the one member of the body that has all else in it
@@ -199,6 +217,12 @@ ROUTES: tuple[Route, ...] = (
     _ask("GET", "logs", containers.logs, Who.READER, "Read a container's log.", options=Logs, strict=Strict.QUERY),
     _ask("POST", "execute", containers.execute, Who.MEMBER, "Run a command in a container.", options=Execute, strict=Strict.QUERY),
     _ask("GET", "attach", streams.attach, Who.MEMBER, "Get the address of the terminal of a container that is interactive."),
+    _ask("POST", "resize", archives.resize, Who.MEMBER, "Give a container's terminal a size.", options=TerminalSize, strict=Strict.QUERY),
+    _ask("POST", "execute_resize", archives.execute_resize, Who.MEMBER, "Give the terminal of a command a size.",
+         options=ExecSize, strict=Strict.QUERY),
+    _ask("GET", "get_archive", archives.get, Who.MEMBER, "Get files from a container, as a tar archive.", options=PathOf),
+    _ask("POST", "put_archive", archives.put, Who.MEMBER, "Put the files of a tar archive into a container.", options=PathOf,
+         upload=archives.put_form),
     _ask("GET", "top", containers.top, Who.READER, "List a container's processes.", options=Top, strict=Strict.QUERY),
     _ask("GET", "stats", containers.stats, Who.READER, "Show what a container uses."),
 

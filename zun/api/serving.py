@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import socket
+import weakref
 from typing import Any
 
 from oslo_config import cfg
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
 from waitress.task import ErrorTask
 
@@ -40,6 +43,33 @@ class Channel(HTTPChannel):
     error_task_class = Refusal
 
 
+def channel(largest: int, at_once: int) -> type[Channel]:
+    """Connections on which put_archive may have a body of ``largest`` bytes; ``at_once`` of them at a time, of those who say who they are.
+
+    The server takes a body in before anybody looks at it, so this is what bounds the disk that it takes.
+    """
+    taken: weakref.WeakSet[HTTPRequestParser] = weakref.WeakSet()
+
+    class Parser(HTTPRequestParser):
+        """A request."""
+
+        def parse_header(self, header_plus: bytes) -> None:
+            """Its limits are known with its path."""
+            super().parse_header(header_plus)
+            named = "AUTHORIZATION" in self.headers or "X_AUTH_TOKEN" in self.headers
+            if str(getattr(self, "path", "")).rstrip("/").endswith("/put_archive") and named and len(taken) < at_once:
+                taken.add(self)
+                self.adj = copy.copy(self.adj)
+                self.adj.max_request_body_size = largest
+
+    class Larger(Channel):
+        """A connection."""
+
+        parser_class = Parser
+
+    return Larger
+
+
 def make_server(app: WSGI, listening: socket.socket, conf: cfg.ConfigOpts) -> Any:
     """waitress's server for the application on a bound socket; its ``run`` serves, its ``close`` ends that.
 
@@ -62,5 +92,5 @@ def make_server(app: WSGI, listening: socket.socket, conf: cfg.ConfigOpts) -> An
         ident="zun",
         clear_untrusted_proxy_headers=True,
     )
-    server.channel_class = Channel
+    server.channel_class = channel(conf.api.max_archive_body_size + 1, conf.api.max_archives)
     return server

@@ -311,3 +311,10 @@ SORT_DIRECTION = choice("direction", "asc", "desc")
 ANYTHING = fixed("anything", {})
 #: what is in it is checked member by member
 TEMPLATE = fixed("template", {"type": ["object", "string"]})
+FILE_PATH = text("path", 1, 4096)
+TERMINAL_SIDE = fixed(
+    "number of characters",
+    {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {"type": "string", "pattern": "^0*[1-9][0-9]{0,3}$", "maxLength": 18}]},
+    lambda value, bounds: int(value),
+)
+EXEC_ID = text("id of a command", 64, 64, "^[a-f0-9]*$")
