@@ -77,24 +77,6 @@ class Path:
     handler: Handler
 
 
-class _Discreet(logging.Filter):
-    """The library tells of requests that it cannot read with their first line, in which there may be a token."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Leave out what was sent."""
-        if record.exc_info and isinstance(record.exc_info[1], web.HTTPException | ValueError):
-            record.exc_info, record.exc_text = None, None
-        return True
-
-
-def _logger() -> logging.Logger:
-    logger = logging.getLogger(f"{__name__}.server")
-    if not logger.filters:
-        logger.addFilter(_Discreet())
-        logger.setLevel(logging.CRITICAL)  # what fails in our handlers is told by _told
-    return logger
-
-
 @web.middleware
 async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What fails is told in the form of the API's errors, and nothing of a ticket that is worth nothing."""
@@ -130,7 +112,7 @@ class StreamServer:
 
     def __init__(self, proxy: Proxy, paths: Sequence[Path], listening: socket.socket) -> None:
         self._proxy, self._paths, self._listening = proxy, paths, listening
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="wsproxy", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="wsproxy", daemon=True)
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
@@ -147,12 +129,21 @@ class StreamServer:
             self._thread.join(timeout)
         self._listening.close()
 
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self._ready.set()  # who waits for a proxy that could not begin finds its trace in the log
+
     async def _serve(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
+        silent = logging.getLogger(f"{__name__}.server")
+        # It tells of requests that it cannot read with their first line, in which there may be a token; what fails here is told by _told.
+        silent.disabled = True
         runner = web.AppRunner(
             make_app(self._proxy, self._paths),
             access_log=None,  # it would have the query in it, and that has the token
-            logger=_logger(),
+            logger=silent,
             handler_cancellation=True,
             shutdown_timeout=_FAREWELL,
             max_line_size=_LONGEST_LINE,
