@@ -21,7 +21,7 @@ from zun.drivers.runtime import labels
 from zun.drivers.runtime.docker import DockerRuntime
 from zun.drivers.runtime.docker_http import LONGEST_LINE, DockerHttp
 from zun.drivers.runtime.docker_pull import pull
-from zun.interfaces.runtime import Credentials
+from zun.interfaces.runtime import Credentials, Progress
 
 Route = Callable[["Handler"], None]
 
@@ -150,16 +150,18 @@ def test_an_answer_that_drips_ends_at_the_deadline_too(engine: PlayedEngine, htt
     over.set()
 
 
-def pulled(engine: PlayedEngine, http: DockerHttp, reference: str, credentials: Credentials | None, *lines: dict[str, Any]) -> list[str]:
+def pulled(
+    engine: PlayedEngine, http: DockerHttp, reference: str, credentials: Credentials | None, *lines: dict[str, Any]
+) -> list[Progress]:
     engine.route = lambda handler: handler.say(200, b"".join(json.dumps(line).encode() + b"\r\n" for line in lines))
-    told: list[str] = []
+    told: list[Progress] = []
     pull(http, image.parse(reference), credentials, told.append, limit=10)
     return told
 
 
 def test_a_pull_tells_its_progress(engine: PlayedEngine, http: DockerHttp) -> None:
     told = pulled(engine, http, "busybox", None, {"status": "Pulling", "id": "1.36"}, {"status": "Done"})
-    assert told == ["1.36 Pulling", "Done"]
+    assert [(each.of, each.what) for each in told] == [("1.36", "Pulling"), ("", "Done")]
     assert engine.asked[-1][0] == "POST /v1.41/images/create?fromImage=docker.io%2Flibrary%2Fbusybox&tag=latest"
 
 
@@ -316,8 +318,8 @@ def test_a_pull_of_which_nothing_is_heard_can_be_given_up(engine: PlayedEngine, 
         asked.set()
         over.wait(60)
 
-    def progress(line: str) -> None:
-        if asked.is_set() and not line:
+    def progress(told: Progress) -> None:
+        if asked.is_set() and not told.what:
             raise NotWanted
 
     http.engine()

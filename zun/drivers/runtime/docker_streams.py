@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import socket
+import time
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -22,6 +23,8 @@ from zun.interfaces.streams import PathStat, Wire
 E = EngineState
 
 _EXEC_ID = re.compile(r"[0-9a-f]{64}\Z")
+#: seconds between two looks at whether a command has begun
+_LOOK = 0.01
 _STREAMS = {"stream": 1, "stdin": 1, "stdout": 1, "stderr": 1, "logs": 0}
 
 
@@ -70,6 +73,11 @@ class DockerStreams(DockerInside):
             if refusal.status in (404, 409):
                 raise errors.NoSuchExec(exec_id=exec_id, id=uuid, what="waits to be run") from refusal
             raise errors.EngineError(reason=refusal.message) from refusal
+        try:
+            self._await_begin(uuid, exec_id)
+        except BaseException:
+            channel.close()
+            raise
         return _wire(channel, terminal=terminal)
 
     def exec_end(self, uuid: str, exec_id: str) -> None:
@@ -151,6 +159,17 @@ class DockerStreams(DockerInside):
         if found["ContainerID"] != self._objects.newest(uuid):
             raise nothing
         return found
+
+    def _await_begin(self, uuid: str, exec_id: str) -> None:
+        """Docker answers before the process is there: until then it could be neither sized nor ended."""
+        until = time.monotonic() + self._timeout
+        while True:
+            made = self._made(uuid, exec_id)
+            if (made["Running"] and made["Pid"]) or made["ExitCode"] is not None:
+                return
+            if time.monotonic() > until:
+                raise errors.EngineUnavailable(reason="it does not begin a command that it has accepted")
+            time.sleep(_LOOK)
 
     def _refusal(self, uuid: str, refusal: Refused) -> errors.ZunError:
         gone = refusal.status == 404 and not self._objects.revisions(uuid)
