@@ -16,7 +16,7 @@ from oslo_middleware.http_proxy_to_wsgi import HTTPProxyToWSGI
 from oslo_middleware.request_id import RequestId
 
 from zun import errors
-from zun.api import context, failures, idempotency, microversion, paths, reading
+from zun.api import context, failures, idempotency, microversion, openapi, paths, reading
 from zun.api.auth import WSGI
 from zun.api.call import Answer, Call, Parts, Streamed
 from zun.api.derive import Form, Forms, Loaded, Purpose
@@ -32,7 +32,7 @@ from zun.conductor.registries import Registries
 from zun.conductor.streams import Streams
 from zun.conductor.verbs import Verbs
 from zun.conf.limits import bounds
-from zun.domain.model import Version
+from zun.domain.model import MAX_VERSION, Version
 from zun.interfaces.store import Store
 
 HEALTHCHECK = "/healthcheck"
@@ -57,7 +57,9 @@ def make_app(
     authenticate: Callable[[WSGI], WSGI],
 ) -> WSGI:
     """The whole application. ``authenticate`` puts in front of it what answers 401, or says in headers who the caller is."""
+    forms = Forms(bounds(conf))
     parts = Parts(
+        describe=functools.cache(functools.partial(openapi.document, ROUTES, forms)),
         store=store,
         accept=accept,
         verbs=verbs,
@@ -66,7 +68,7 @@ def make_app(
         registries=registries,
         images=images,
         policy=Policy(conf),
-        forms=Forms(bounds(conf)),
+        forms=forms,
         clock=clock,
         max_limit=conf.api.max_limit,
         max_body=conf.api.max_request_body_size,
@@ -110,7 +112,7 @@ def _told_version(app: WSGI) -> WSGI:
     """Every answer below /v1 tells its microversion, a 401 too; where none could be negotiated there is none to tell."""
 
     def telling(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if paths.normal(environ.get("PATH_INFO", "")) == paths.ROOT:
+        if paths.normal(environ.get("PATH_INFO", "")) in paths.UNVERSIONED:
             return app(environ, start_response)
         try:
             told = list(microversion.headers(microversion.negotiate(environ.get(microversion.ENVIRON))).items())
@@ -165,7 +167,8 @@ class Edge:
         """Before the route is chosen."""
         request.path = paths.normal(request.path)
         header = None if request.path == paths.ROOT else request.get_header(microversion.HEADER)
-        request.context.version = microversion.negotiate(header)
+        newest = header is None and request.path == paths.OPENAPI
+        request.context.version = MAX_VERSION if newest else microversion.negotiate(header)
         if not paths.is_host(request.netloc):
             raise falcon.HTTPBadRequest(description=NO_HOST)
         if not request.client_accepts_json:

@@ -27,6 +27,13 @@ _PIECE = 65_536
 DATA = "data"
 
 
+class Archive(msgspec.Struct, frozen=True, kw_only=True):
+    """A tar archive, in Base64 from microversion 1.25 on, and what is at the path."""
+
+    data: str
+    stat: dict[str, Any]
+
+
 def put_form(call: Call) -> Callable[..., Iterator[bytes]]:
     """How the archive stands in the request's body."""
     return upload.base64(DATA) if call.version >= _BASE64 else upload.plain(DATA)

@@ -20,7 +20,7 @@ from zun.conductor.registries import Registries
 from zun.conductor.streams import Streams
 from zun.conductor.verbs import Verbs
 from zun.domain.action import Caller
-from zun.domain.model import Version
+from zun.domain.model import Json, Version
 from zun.interfaces.store import Store
 
 
@@ -60,6 +60,8 @@ class Parts:
     #: where clients reach the stream proxy; without a base its port on the host that they ask
     proxy_url: str | None
     proxy_port: int
+    #: the OpenAPI document of a microversion
+    describe: Callable[[Version], Json]
 
 
 @dataclass(slots=True)

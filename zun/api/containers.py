@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from zun import errors
 from zun.api import idempotency, paging, paths, streams
 from zun.api.arguments import Delete, Execute, List, Logs, Rename, Show, Top
@@ -28,6 +30,22 @@ _TTY_FOLLOWS = (Version(1, 20), Version(1, 35))
 _NO_CLASH = Version(1, 20)
 
 MIB = 2**20
+
+
+class Executed(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a command: its output and exit code, or how to reach its stream."""
+
+    output: str | None
+    exit_code: int | None
+    exec_id: str | None
+    proxy_url: str | None
+
+
+class ProcessTable(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """The processes of a container, as ``ps`` shows them."""
+
+    titles: list[str]
+    processes: list[list[str]]
 
 
 # -- which container ------------------------------------------------------------------------------

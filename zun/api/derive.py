@@ -56,6 +56,7 @@ class Slot:
     guard: str | None
     option: bool
     in_query: bool
+    doc: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Form:
     """What one call takes at one microversion."""
 
     def __init__(self, slots: list[Slot], bounds: Bounds, version: Version) -> None:
+        #: for the descriptions of the API
+        self.slots = tuple(slots)
         self._slots = {slot.name: slot for slot in slots}
         self._bounds = bounds
         self._version = version
@@ -167,13 +170,15 @@ def _creating(struct: type[msgspec.Struct], version: Version, *, option: bool = 
         if field.older and version < field.older[0]:
             kind = field.older[1]
         name = field.asked or declared.name
-        slots.append(Slot(name, declared.name, kind, field.required, field.since, field.below, field.guard, option, in_query=option))
+        slots.append(
+            Slot(name, declared.name, kind, field.required, field.since, field.below, field.guard, option, in_query=option, doc=field.doc)
+        )
     return slots
 
 
 def _updating(entity: type[Entity], version: Version) -> list[Slot]:
     return [
-        Slot(name, name, declared.field.update, False, MIN_VERSION, "gate", None, option=False, in_query=True)
+        Slot(name, name, declared.field.update, False, MIN_VERSION, "gate", None, option=False, in_query=True, doc=declared.field.doc)
         for name, declared in fields(entity).items()
         if declared.field.update is not None
     ]
@@ -181,7 +186,7 @@ def _updating(entity: type[Entity], version: Version) -> list[Slot]:
 
 def _filtering(entity: type[Entity], version: Version) -> list[Slot]:
     return [
-        Slot(name, name, _filter_kind(declared), False, MIN_VERSION, "gate", None, option=False, in_query=True)
+        Slot(name, name, _filter_kind(declared), False, MIN_VERSION, "gate", None, option=False, in_query=True, doc="only those that have exactly this")
         for name, declared in fields(entity).items()
         if declared.field.filter
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zun.api.call import Call
-from zun.domain.model import MAX_VERSION, MIN_VERSION
+from zun.domain.model import MAX_VERSION, MIN_VERSION, Json
 
 RESOURCES = "services containers images networks hosts capsules availability_zones quotas quota_classes registries".split()
 
@@ -22,6 +22,11 @@ def versions(call: Call) -> dict[str, Any]:
         "min_version": str(MIN_VERSION),
     }
     return {"name": "OpenStack Zun API", "description": DESCRIPTION, "versions": [version], "default_version": version}
+
+
+def description(call: Call) -> Json:
+    """``GET /openapi.json``: of the microversion that the header asks for, or of the newest."""
+    return call.parts.describe(call.version)
 
 
 def resources(call: Call) -> dict[str, Any]:

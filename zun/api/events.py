@@ -11,7 +11,12 @@ from zun.conductor import events
 from zun.domain.event import Event
 from zun.domain.model import Json
 
-SHAPE = Shape(Event, without=("uuid", "created_at", "updated_at"), computed={"time": lambda row, _: exact_time(row.created_at)})
+
+def _time(row: Event, _: object) -> str | None:
+    return exact_time(row.created_at)
+
+
+SHAPE = Shape(Event, without=("uuid", "created_at", "updated_at"), computed={"time": _time})
 
 
 def index(call: Call) -> Json:

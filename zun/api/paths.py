@@ -10,8 +10,13 @@ from urllib.parse import urlencode
 ROOT = "/"
 V1 = "/v1"
 
+OPENAPI = "/openapi.json"
+
+#: what is the same at every microversion, or says itself which one it is about
+UNVERSIONED = frozenset({ROOT, OPENAPI})
+
 #: what anybody may read without saying who he is
-PUBLIC = frozenset({ROOT, V1})
+PUBLIC = frozenset({ROOT, V1, OPENAPI})
 
 #: a name, an IPv4 or IPv6 address, and perhaps a port; a client's word for us, which we write into addresses
 _HOST = re.compile(r"([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
@@ -29,6 +34,8 @@ def normal(path: str) -> str:
         return ROOT
     if segments == ["v1.json"]:
         return V1
+    if segments == ["openapi.json"]:
+        return OPENAPI
     if segments[0] != "v1":
         segments.insert(0, "v1")
     if segments[1:2] == ["images"] and segments[-1] == "search" and len(segments) > 4:

@@ -18,19 +18,36 @@ from zun.domain.resources import Resources
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.store import Transaction
 
+
+def _memory_used(row: Host, used: Resources) -> int:
+    return used.memory
+
+
+def _cpu_used(row: Host, used: Resources) -> float:
+    return used.cpu
+
+
+def _disk_used(row: Host, used: Resources) -> int:
+    return used.disk
+
+
+def _number(row: Service, up: bool) -> int:
+    return row.id
+
+
+def _state(row: Service, up: bool) -> str:
+    return "up" if up else "down"
+
+
 HOST = Shape(
     Host,
     without=("created_at", "updated_at"),
-    computed={
-        "mem_used": lambda row, used: used.memory,
-        "cpu_used": lambda row, used: used.cpu,
-        "disk_used": lambda row, used: used.disk,
-    },
+    computed={"mem_used": _memory_used, "cpu_used": _cpu_used, "disk_used": _disk_used},
 )
 SERVICE = Shape(
     Service,
     without=("uuid",),
-    computed={"id": lambda row, up: row.id, "state": lambda row, up: "up" if up else "down"},
+    computed={"id": _number, "state": _state},
     time=exact_time,
 )
 

@@ -23,6 +23,7 @@ from zun.api import (
     registries,
     streams,
 )
+from zun.api.answers import AnyJson, Many, One, Shows
 from zun.api.arguments import (
     Attach,
     Commit,
@@ -88,6 +89,8 @@ class Route:
     who: Who
     #: status of success
     status: int = 200
+    #: what is answered then (``api/answers.py``)
+    shows: Shows = None
     #: microversions in which the call exists
     since: Version = MIN_VERSION
     until: Version = MAX_VERSION
@@ -108,8 +111,8 @@ class Route:
     wrapped: str | None = None
 
 
-def _public(path: str, handler: Callable[[Call], Any], doc: str) -> Route:
-    return Route(method="GET", path=path, handler=handler, doc=doc, rule=None, who=Who.ANYBODY)
+def _public(path: str, handler: Callable[[Call], Any], doc: str, shows: Shows) -> Route:
+    return Route(method="GET", path=path, handler=handler, doc=doc, rule=None, who=Who.ANYBODY, shows=shows)
 
 
 def _container(method: str, name: str, path: str, handler: Callable[[Call], Any], who: Who, doc: str, **more: Any) -> Route:
@@ -143,11 +146,12 @@ def _place(path: str, handler: Callable[[Call], Any], rule: str, who: Who, doc: 
     return Route(method="GET", path=f"/v1/{path}", handler=handler, rule=rule, who=who, doc=doc, **more)
 
 
-def _service(method: str, name: str, path: str, handler: Callable[[Call], Any], options: type[msgspec.Struct], doc: str) -> Route:
+def _service(
+    method: str, name: str, path: str, handler: Callable[[Call], Any], options: type[msgspec.Struct], doc: str, **more: Any
+) -> Route:
     """A row of a call that changes a service."""
-    return Route(
-        method=method, path=f"/v1/services{path}", handler=handler, rule=f"zun-service:{name}", who=Who.ADMIN, doc=doc, options=options
-    )
+    rule, path = f"zun-service:{name}", f"/v1/services{path}"
+    return Route(method=method, path=path, handler=handler, rule=rule, who=Who.ADMIN, doc=doc, options=options, **more)
 
 
 def _quota(method: str, path: str, handler: Callable[[Call], Any], rule: str, who: Who, doc: str, **more: Any) -> Route:
@@ -185,20 +189,27 @@ _HOSTS = Version(1, 4)
 _OURS = Version(1, 41)
 _BOTH = Strict.QUERY | Strict.BODY
 
+#: what calls answer
+CONTAINER = One(containers.SHAPE)
+ACTION = One(container_actions.SHAPE, links=False, more={"events": list[dict[str, Any]]})
+CAPSULE = One(capsules.SHAPE)
+REGISTRY = One(registries.SHAPE, under="registry")
+
 # fmt: off
 ROUTES: tuple[Route, ...] = (
-    _public("/", discovery.versions, "Show the versions of the API."),
-    _public("/v1", discovery.resources, "Show the resources of the API."),
+    _public("/", discovery.versions, "Show the versions of the API.", shows=AnyJson),
+    _public("/v1", discovery.resources, "Show the resources of the API.", shows=AnyJson),
+    _public("/openapi.json", discovery.description, "Describe the API in OpenAPI's form.", shows=AnyJson),
 
     _container("POST", "create", "", containers.create, Who.MEMBER, "Create a container.",
-               status=202, options=Create, entity=Container, purpose=Purpose.CREATE, strict=_BOTH),
+               status=202, options=Create, entity=Container, purpose=Purpose.CREATE, strict=_BOTH, shows=CONTAINER),
     _container("GET", "get_all", "", containers.index, Who.READER, "List containers.",
                options=List, entity=Container, purpose=Purpose.FILTER, strict=Strict.QUERY,
-               all_projects="container:get_all_all_projects"),
+               all_projects="container:get_all_all_projects", shows=Many("containers", containers.SHAPE)),
     _container("GET", "get_one", "/{id}", containers.show, Who.READER, "Show a container.",
-               options=Show, all_projects="container:get_one_all_projects"),
+               options=Show, all_projects="container:get_one_all_projects", shows=CONTAINER),
     _container("PATCH", "update", "/{id}", containers.update, Who.MEMBER, "Change a container.",
-               entity=Container, purpose=Purpose.UPDATE, strict=Strict.BODY, verb="update"),
+               entity=Container, purpose=Purpose.UPDATE, strict=Strict.BODY, verb="update", shows=CONTAINER),
     _container("DELETE", "delete", "/{id}", containers.delete, Who.MEMBER, "Delete a container.",
                status=204, options=Delete, strict=Strict.QUERY, all_projects="container:delete_all_projects"),
 
@@ -209,31 +220,36 @@ ROUTES: tuple[Route, ...] = (
          Rebuild),
     _container("POST", "resize_container", "/{id}/resize_container", containers.resize, Who.MEMBER,
                "Give a container other limits, while it runs or not; the answer shows those from before.",
-               status=202, entity=Container, purpose=Purpose.UPDATE, strict=Strict.BODY, verb="resize_container", since=Version(1, 19)),
+               status=202, entity=Container, purpose=Purpose.UPDATE, strict=Strict.BODY, verb="resize_container", since=Version(1, 19),
+               shows=CONTAINER),
     _act("pause", "Freeze a container."),
     _act("unpause", "Thaw a container."),
     _act("kill", "Send a signal to a container.", Kill, Strict.BODY),
 
-    _ask("GET", "logs", containers.logs, Who.READER, "Read a container's log.", options=Logs, strict=Strict.QUERY),
-    _ask("POST", "execute", containers.execute, Who.MEMBER, "Run a command in a container.", options=Execute, strict=Strict.QUERY),
-    _ask("GET", "attach", streams.attach, Who.MEMBER, "Get the address of the terminal of a container that is interactive."),
+    _ask("GET", "logs", containers.logs, Who.READER, "Read a container's log.", options=Logs, strict=Strict.QUERY, shows=str),
+    _ask("POST", "execute", containers.execute, Who.MEMBER, "Run a command in a container.", options=Execute, strict=Strict.QUERY,
+               shows=containers.Executed),
+    _ask("GET", "attach", streams.attach, Who.MEMBER, "Get the address of the terminal of a container that is interactive.", shows=str),
     _ask("POST", "resize", archives.resize, Who.MEMBER, "Give a container's terminal a size.", options=TerminalSize, strict=Strict.QUERY),
     _ask("POST", "execute_resize", archives.execute_resize, Who.MEMBER, "Give the terminal of a command a size.",
          options=ExecSize, strict=Strict.QUERY),
-    _ask("GET", "get_archive", archives.get, Who.MEMBER, "Get files from a container, as a tar archive.", options=PathOf),
+    _ask("GET", "get_archive", archives.get, Who.MEMBER, "Get files from a container, as a tar archive.", options=PathOf,
+               shows=archives.Archive),
     _ask("POST", "put_archive", archives.put, Who.MEMBER, "Put the files of a tar archive into a container.", options=PathOf,
          upload=archives.put_form),
-    _ask("GET", "top", containers.top, Who.READER, "List a container's processes.", options=Top, strict=Strict.QUERY),
-    _ask("GET", "stats", containers.stats, Who.READER, "Show what a container uses."),
+    _ask("GET", "top", containers.top, Who.READER, "List a container's processes.", options=Top, strict=Strict.QUERY,
+               shows=containers.ProcessTable),
+    _ask("GET", "stats", containers.stats, Who.READER, "Show what a container uses.", shows=AnyJson),
 
-    _container("GET", "actions", "/{id}/container_actions", container_actions.index, Who.READER, "List what was done to a container."),
+    _container("GET", "actions", "/{id}/container_actions", container_actions.index, Who.READER, "List what was done to a container.",
+               shows=Many("containerActions", container_actions.SHAPE, paged=False)),
     _container("GET", "actions", "/{id}/container_actions/{request_id}", container_actions.show, Who.READER,
-               "Show how something went that was done to a container."),
+               "Show how something went that was done to a container.", shows=ACTION),
 
     _ask("POST", "rename", containers.rename, Who.MEMBER, "Give a container another name.",
-         options=Rename, strict=Strict.QUERY, until=Version(1, 13)),
+         options=Rename, strict=Strict.QUERY, until=Version(1, 13), shows=CONTAINER),
     _ask("GET", "network_list", networks.of_container, Who.READER, "List the networks that a container is in, with its addresses there.",
-         since=Version(1, 13)),
+         since=Version(1, 13), shows=AnyJson),
     _ask("POST", "network_attach", networks.attach, Who.MEMBER, "Bring a container into another network.",
          options=Attach, strict=_BOTH, since=Version(1, 8)),
     _ask("POST", "network_detach", networks.detach, Who.MEMBER, "Take a container out of a network.",
@@ -245,61 +261,71 @@ ROUTES: tuple[Route, ...] = (
 
     _capsule("POST", "create", "", capsules.create, Who.MEMBER,
              "Create a capsule, which is several containers in one place, of a template or of a Kubernetes v1 Pod.",
-             status=202, options=CreateCapsule, strict=_BOTH),
-    _capsule("GET", "get_all", "", capsules.index, Who.READER, "List capsules.", options=List),
-    _capsule("GET", "get", "/{id}", capsules.show, Who.READER, "Show a capsule."),
+             status=202, options=CreateCapsule, strict=_BOTH, shows=CAPSULE),
+    _capsule("GET", "get_all", "", capsules.index, Who.READER, "List capsules.", options=List,
+               shows=Many("capsules", capsules.SHAPE, links=True)),
+    _capsule("GET", "get", "/{id}", capsules.show, Who.READER, "Show a capsule.", shows=CAPSULE),
     _capsule("DELETE", "delete", "/{id}", capsules.delete, Who.MEMBER, "Delete a capsule with all its containers.",
              status=204, options=DeleteCapsule, all_projects="capsule:delete_all_projects"),
     _capsule("POST", "add_container", "/{id}/containers", capsules.add, Who.MEMBER, "Add a container to a capsule that lives.",
-             status=202, options=Entry, strict=_BOTH, since=Version(1, 41)),
+             status=202, options=Entry, strict=_BOTH, since=Version(1, 41), shows=AnyJson),
     _capsule("DELETE", "remove_container", "/{id}/containers/{container}", capsules.remove, Who.MEMBER,
              "Take a container out of a capsule that lives on.", status=204, since=Version(1, 41)),
 
-    _network("POST", "create", "", networks.create, "Let containers use a network of Neutron.", options=MakeNetwork, strict=_BOTH),
+    _network("POST", "create", "", networks.create, "Let containers use a network of Neutron.", options=MakeNetwork, strict=_BOTH,
+               shows=AnyJson),
     _network("DELETE", "delete", "/{id}", networks.delete, "Let containers use a network of Neutron no more.",
              status=204, since=Version(1, 27)),
 
     Route(method="GET", path="/v1/events", handler=events.index, rule="event:get_all", who=Who.READER, since=Version(1, 41),
-          doc="Tell what happened to what the project has, in order, after a cursor.", options=Events, strict=Strict.QUERY),
+          doc="Tell what happened to what the project has, in order, after a cursor.", options=Events, strict=Strict.QUERY,
+          shows=Many("events", events.SHAPE, paged=False, more={"cursor": int, "more": bool})),
 
-    _place("services", places.services, "zun-service:get_all", Who.ADMIN, "List the processes of the service."),
-    _service("PUT", "enable", "/enable", places.enable, OneService, "Let a host have new work."),
-    _service("PUT", "disable", "/disable", places.disable, Disable, "Give a host no new work."),
-    _service("PUT", "force_down", "/force_down", places.force_down, ForceDown, "Say that a host is down, or that no more."),
+    _place("services", places.services, "zun-service:get_all", Who.ADMIN, "List the processes of the service.",
+               shows=Many("services", places.SERVICE, paged=False)),
+    _service("PUT", "enable", "/enable", places.enable, OneService, "Let a host have new work.", shows=AnyJson),
+    _service("PUT", "disable", "/disable", places.disable, Disable, "Give a host no new work.", shows=AnyJson),
+    _service("PUT", "force_down", "/force_down", places.force_down, ForceDown, "Say that a host is down, or that no more.", shows=AnyJson),
     _service("DELETE", "delete", "", places.forget, OneService, "Delete a service of a host that is not expected back."),
-    _place("hosts", places.hosts, "host:get_all", Who.ADMIN, "List compute hosts.", options=Paging, since=_HOSTS),
-    _place("hosts/{id}", places.host, "host:get", Who.ADMIN, "Show a compute host.", since=_HOSTS),
-    _place("availability_zones", places.zones, "availability_zones:get_all", Who.READER, "List availability zones.", options=Paging),
+    _place("hosts", places.hosts, "host:get_all", Who.ADMIN, "List compute hosts.", options=Paging, since=_HOSTS,
+               shows=Many("hosts", places.HOST, links=True)),
+    _place("hosts/{id}", places.host, "host:get", Who.ADMIN, "Show a compute host.", since=_HOSTS, shows=One(places.HOST)),
+    _place("availability_zones", places.zones, "availability_zones:get_all", Who.READER, "List availability zones.", options=Paging,
+               shows=AnyJson),
 
-    _quota("GET", "quotas/{project}", quotas.show, "quota:get", Who.READER, "Show what a project may have.", options=Usages),
+    _quota("GET", "quotas/{project}", quotas.show, "quota:get", Who.READER, "Show what a project may have.", options=Usages, shows=AnyJson),
     _quota("PUT", "quotas/{project}", quotas.update, "quota:update", Who.ADMIN, "Give a project limits of its own.",
-           options=Limits, strict=_BOTH),
+           options=Limits, strict=_BOTH, shows=dict[str, int]),
     _quota("DELETE", "quotas/{project}", quotas.delete, "quota:delete", Who.ADMIN, "Take a project's own limits from it."),
     _quota("GET", "quotas/{project}/defaults", quotas.defaults, "quota:get_default", Who.READER,
-           "Show what a project may have that was given no limits."),
-    _quota("GET", "quota_classes/{name}", quotas.show_class, "quota_class:get", Who.ADMIN, "Show the limits of a class of projects."),
+           "Show what a project may have that was given no limits.", shows=dict[str, int]),
+    _quota("GET", "quota_classes/{name}", quotas.show_class, "quota_class:get", Who.ADMIN, "Show the limits of a class of projects.",
+               shows=dict[str, int]),
     _quota("PUT", "quota_classes/{name}", quotas.update_class, "quota_class:update", Who.ADMIN, "Change the limits of a class of projects.",
-           options=Limits, strict=_BOTH),
+           options=Limits, strict=_BOTH, shows=dict[str, int]),
 
     _registry("POST", "create", "", registries.create, Who.MEMBER, "Keep the name of a registry and an account in it.",
-              status=201, entity=Registry, purpose=Purpose.CREATE, strict=_BOTH, wrapped="registry"),
+              status=201, entity=Registry, purpose=Purpose.CREATE, strict=_BOTH, wrapped="registry", shows=REGISTRY),
     _registry("GET", "get_all", "", registries.index, Who.READER, "List registries.",
-              options=List, entity=Registry, purpose=Purpose.FILTER, strict=Strict.QUERY, all_projects="registry:get_all_all_projects"),
-    _registry("GET", "get_one", "/{id}", registries.show, Who.READER, "Show a registry, without its password."),
+              options=List, entity=Registry, purpose=Purpose.FILTER, strict=Strict.QUERY, all_projects="registry:get_all_all_projects",
+               shows=Many("registries", registries.SHAPE)),
+    _registry("GET", "get_one", "/{id}", registries.show, Who.READER, "Show a registry, without its password.", shows=REGISTRY),
     _registry("PATCH", "update", "/{id}", registries.update, Who.MEMBER, "Change a registry or its account.",
-              entity=Registry, purpose=Purpose.UPDATE, strict=_BOTH, wrapped="registry"),
+              entity=Registry, purpose=Purpose.UPDATE, strict=_BOTH, wrapped="registry", shows=REGISTRY),
     _registry("DELETE", "delete", "/{id}", registries.delete, Who.MEMBER, "Forget a registry and its account.", status=204),
 
     _image("POST", "pull", "", images.pull, Who.ADMIN, "Have a host pull an image.",
-           status=202, options=Pull, entity=Image, purpose=Purpose.CREATE, strict=_BOTH),
-    _image("GET", "get_all", "", images.index, Who.ADMIN, "List images of hosts that the project has asked for.", options=Paging),
-    _image("GET", "get_one", "/{id}", images.show, Who.ADMIN, "Show an image of a host."),
+           status=202, options=Pull, entity=Image, purpose=Purpose.CREATE, strict=_BOTH, shows=One(images.SHAPE)),
+    _image("GET", "get_all", "", images.index, Who.ADMIN, "List images of hosts that the project has asked for.", options=Paging,
+               shows=Many("images", images.SHAPE, links=True)),
+    _image("GET", "get_one", "/{id}", images.show, Who.ADMIN, "Show an image of a host.", shows=One(images.SHAPE)),
     _image("DELETE", "delete", "/{id}", images.delete, Who.ADMIN, "Remove an image from its host."),
-    _image("GET", "actions", "/{id}/image_actions", images.actions, Who.ADMIN, "List what was done to an image.", since=_OURS),
+    _image("GET", "actions", "/{id}/image_actions", images.actions, Who.ADMIN, "List what was done to an image.", since=_OURS, shows=AnyJson),
     _image("GET", "actions", "/{id}/image_actions/{request_id}", images.action, Who.ADMIN,
-           "Show how something went that was done to an image, or how far it has come.", since=_OURS),
+           "Show how something went that was done to an image, or how far it has come.", since=_OURS, shows=AnyJson),
     _image("GET", "search", "/{id}/search", images.search, Who.READER, "Search a registry for images.",
-           options=Search, strict=Strict.QUERY),
-    _ask("POST", "commit", images.commit, Who.MEMBER, "Make an image of a container.", status=202, options=Commit, strict=Strict.QUERY),
+           options=Search, strict=Strict.QUERY, shows=list[dict[str, Any]]),
+    _ask("POST", "commit", images.commit, Who.MEMBER, "Make an image of a container.", status=202, options=Commit, strict=Strict.QUERY,
+               shows=dict[str, str]),
 )
 # fmt: on

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from zun.api.derive import is_time
-from zun.domain.model import MAX_VERSION, Entity, Json, Version, fields
+from zun.domain.model import MAX_VERSION, Declared, Entity, Json, Version, fields
 
 #: makes the JSON form of a row, given what the call knows besides the row
 View = Callable[[Any, Any], Json]
@@ -40,6 +40,8 @@ class Shape:
         time: Callable[[datetime | None], str | None] = blank_time,
     ) -> None:
         declared = fields(entity)
+        #: what its JSON is called in the descriptions of the API
+        self.name = entity.__name__
         self._fields = {name: each for name, each in declared.items() if each.field.shown and name not in set(without)}
         self._computed = dict(computed or {})
         self._time = time
@@ -57,8 +59,17 @@ class Shape:
             view = self._views.setdefault(key, self._compile(hidden, version))
         return view
 
+    def members(self, version: Version) -> Mapping[str, Declared]:
+        """The fields that are shown at a microversion, hidden ones included."""
+        return {name: each for name, each in self._fields.items() if each.field.shown_since <= version}
+
+    @property
+    def computed(self) -> Mapping[str, Callable[[Any, Any], Any]]:
+        """What is shown and no column holds."""
+        return self._computed
+
     def _compile(self, hidden: frozenset[str], version: Version) -> View:
-        shown = {name: each for name, each in self._fields.items() if name not in hidden and each.field.shown_since <= version}
+        shown = {name: each for name, each in self.members(version).items() if name not in hidden}
         names = tuple(shown)
         read = attrgetter(*names)
         forms: list[tuple[str, Callable[[Any], Any]]] = []

@@ -1,0 +1,155 @@
+"""The OpenAPI 3.1 description of the API, read from the table of routes and the declarations of the domain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from zun.api.answers import Schemas
+from zun.api.derive import Form, Forms, Slot
+from zun.api.routes import Route, Who
+from zun.domain.model import MAX_VERSION, MIN_VERSION, Bounds, Json, Version
+
+DESCRIPTION = (
+    "Application containers as a resource of an OpenStack cloud. Every request may name a microversion in the header"
+    " `OpenStack-API-Version: container X.Y`; without it, {first} is used. This describes microversion {version}."
+)
+
+#: why an answer has a status that is no success
+REASONS = {
+    400: "what was sent is not as it must be; the answer names the field and the rule",
+    401: "nobody, or somebody who is not who he says",
+    403: "the policy does not allow it, or a quota is exhausted",
+    404: "there is no such thing in the caller's project",
+    406: "no such microversion, the call does not exist at the microversion, or the client does not take JSON",
+    409: "the state of the thing does not allow it, or its name is not unique",
+    413: "the body is too large",
+    415: "the body is not application/json",
+    503: "something that the service stands on does not answer just now; try again",
+}
+
+_PARAMETER = re.compile("{([a-z_]+)(?::[a-z]+)?}")
+_WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
+
+
+def document(routes: Sequence[Route], forms: Forms, version: Version = MAX_VERSION) -> Json:
+    """The description of every call that exists at a microversion."""
+    schemas = Schemas(version)
+    paths: dict[str, Json] = {}
+    for route in routes:
+        if route.since <= version <= route.until:
+            path = _PARAMETER.sub(r"{\1}", route.path)
+            form = forms.get(route.options, route.entity, route.purpose, version)
+            paths.setdefault(path, {})[route.method.lower()] = _operation(route, form, schemas, forms.bounds)
+    components: Json = {
+        "schemas": {**schemas.components, "Errors": _errors()},
+        "securitySchemes": {
+            "keystone": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
+            "basic": {"type": "http", "scheme": "basic"},
+        },
+    }
+    info = {"title": "Zun", "version": str(version), "description": DESCRIPTION.format(first=MIN_VERSION, version=version)}
+    return {
+        "openapi": "3.1.0",
+        "info": {**info, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "paths": paths,
+        "components": components,
+        "security": [{"keystone": []}, {"basic": []}],
+    }
+
+
+def statuses(route: Route) -> list[int]:
+    """The statuses that are no success and that a client must expect of a call."""
+    found = {400, 406}
+    if route.who is not Who.ANYBODY:
+        found |= {401, 403, 503}
+    if "{" in route.path or "marker" in route.options.__struct_fields__ or route.method == "POST":
+        found.add(404)
+    if route.finds is not None or route.method in _WITH_BODY:
+        found.add(409)
+    if route.method in _WITH_BODY:
+        found |= {413, 415}
+    return sorted(found)
+
+
+def _operation(route: Route, form: Form, schemas: Schemas, bounds: Bounds) -> Json:
+    shown: Json = {"description": "done" if route.status != 202 else "accepted; the work is done later"}
+    if route.status != 204:
+        shown["content"] = {"application/json": {"schema": schemas.of(route.shows)}}
+    refusals = {
+        str(status): {
+            "description": REASONS[status],
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Errors"}}},
+        }
+        for status in statuses(route)
+    }
+    operation: Json = {
+        "operationId": _identity(route),
+        "summary": route.doc,
+        "tags": [route.path.split("/")[2] if route.path.startswith("/v1/") else "discovery"],
+        "parameters": [*_path_parameters(route), _VERSION, *_query_parameters(route, form, bounds)],
+        "responses": {str(route.status): shown, **refusals},
+    }
+    if route.rule:
+        operation["description"] = f"Policy rule `{route.rule}`, by default: {route.who.value}."
+    body = {slot.name: _described(slot, bounds) for slot in form.slots if not slot.option or route.method in ("PUT", "PATCH")}
+    if body and route.method in _WITH_BODY:
+        required = [slot.name for slot in form.slots if slot.required and slot.name in body]
+        schema = {"type": "object", "properties": body, "required": required, "additionalProperties": False}
+        operation["requestBody"] = {"content": {"application/json": {"schema": schema}}, "required": bool(required)}
+    if route.who is Who.ANYBODY:
+        operation["security"] = []
+    return operation
+
+
+def _identity(route: Route) -> str:
+    words = [word for word in re.split("[^a-z0-9_]+", route.path.lower()) if word not in ("", "v1")]
+    return "_".join([route.method.lower(), *words])
+
+
+def _path_parameters(route: Route) -> Iterator[Json]:
+    for name in _PARAMETER.findall(route.path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+
+
+_VERSION: Json = {
+    "name": "OpenStack-API-Version",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "`container X.Y`: the microversion",
+    "example": f"container {MAX_VERSION}",
+}
+
+
+def _query_parameters(route: Route, form: Form, bounds: Bounds) -> Iterator[Json]:
+    """What is declared in the query; calls that change something take it in the body as well."""
+    for slot in form.slots:
+        if slot.in_query and not (route.method in ("PUT", "PATCH") and not slot.option):
+            described = _described(slot, bounds)
+            about = {"description": described.pop("description")} if "description" in described else {}
+            yield {"name": slot.name, "in": "query", "required": slot.required, "schema": described, **about}
+
+
+def _described(slot: Slot, bounds: Bounds) -> Json:
+    schema = dict(slot.kind.schema(bounds))
+    said = [slot.doc] if slot.doc else []
+    if slot.since > MIN_VERSION:
+        said.append(f"since microversion {slot.since}")
+    if slot.guard:
+        said.append("needs a right of its own")
+    return {**schema, "description": "; ".join(said)} if said else schema
+
+
+def _errors() -> Json:
+    member: dict[str, Any] = {
+        "request_id": {"type": "string", "description": "always empty: the id is in the header X-Openstack-Request-Id"},
+        "code": {"type": "string"},
+        "status": {"type": "integer"},
+        "title": {"type": "string"},
+        "detail": {"type": "string"},
+        "links": {"type": "array"},
+    }
+    error = {"type": "object", "properties": member, "required": list(member)}
+    return {"type": "object", "properties": {"errors": {"type": "array", "minItems": 1, "items": error}}, "required": ["errors"]}
