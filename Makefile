@@ -43,6 +43,8 @@ config-samples: $(VENV) ## make the samples under etc/ anew from the declared op
 docs: $(VENV) ## make the generated pages under docs/ anew
 	$(BIN)/python -m tools.draw_lifecycle > docs/lifecycle.md.new
 	mv docs/lifecycle.md.new docs/lifecycle.md
+	$(BIN)/python -m tools.draw_api > docs/api.md.new
+	mv docs/api.md.new docs/api.md
 
 $(VENV): pyproject.toml constraints.txt
 	PYTHONPATH=. $(shell tools/find-python) -m tools.environment

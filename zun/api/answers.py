@@ -94,7 +94,7 @@ class Schemas:
     def _shape(self, shape: Shape) -> Json:
         shown = shape.members(self._version)
         members = {name: self.member(declared) for name, declared in shown.items()}
-        members |= {name: self.typed(_returned(make)) for name, make in shape.computed.items()}
+        members |= {name: self.typed(returned(make)) for name, make in shape.computed.items()}
         required = [name for name in members if name not in shape.admin]
         return {"type": "object", "properties": members, "required": required}
 
@@ -103,7 +103,7 @@ class Schemas:
         about = declared.field
         if is_time(declared):
             return {"type": ["string", "null"], "description": TIME}
-        schema = self.typed(declared.type if about.show is None else _returned(about.show))
+        schema = self.typed(declared.type if about.show is None else returned(about.show))
         said = [about.doc] if about.doc else []
         if about.admin:
             said.append("shown to administrators only, unless the policy says otherwise")
@@ -116,5 +116,6 @@ def _object(members: Json) -> Json:
     return {"type": "object", "properties": members, "required": list(members)}
 
 
-def _returned(make: Callable[..., Any]) -> Any:
+def returned(make: Callable[..., Any]) -> Any:
+    """The type of what a function answers."""
     return make if isinstance(make, type) else inspect.signature(make, eval_str=True).return_annotation

@@ -22,40 +22,46 @@ class Nothing(msgspec.Struct, frozen=True, kw_only=True):
 class Paging(msgspec.Struct, frozen=True, kw_only=True):
     """Which part of a list. The last two are leftovers that clients may still send; they have no effect."""
 
-    limit: Annotated[int | None, Field(create=kinds.PAGE_LIMIT)] = None
-    marker: Annotated[str | None, Field(create=kinds.EXACT_TEXT)] = None
-    sort_key: Annotated[str | None, Field(create=kinds.EXACT_TEXT)] = None
-    sort_dir: Annotated[str, Field(create=kinds.SORT_DIRECTION)] = "asc"
-    resource_url: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
-    expand: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
+    limit: Annotated[int | None, Field(doc="the most items", create=kinds.PAGE_LIMIT)] = None
+    marker: Annotated[str | None, Field(doc="the uuid of the last item that was seen", create=kinds.EXACT_TEXT)] = None
+    sort_key: Annotated[str | None, Field(doc="the member to sort by", create=kinds.EXACT_TEXT)] = None
+    sort_dir: Annotated[str, Field(doc="asc or desc", create=kinds.SORT_DIRECTION)] = "asc"
+    resource_url: Annotated[str | None, Field(doc="has no effect", create=kinds.ANYTHING)] = None
+    expand: Annotated[str | None, Field(doc="has no effect", create=kinds.ANYTHING)] = None
 
 
 class List(Paging, frozen=True, kw_only=True):
     """A list that may span all projects."""
 
-    all_projects: Annotated[bool, Field(create=kinds.BOOLEAN_LIST)] = False
+    all_projects: Annotated[bool, Field(doc="those of all projects, too; needs a right of its own", create=kinds.BOOLEAN_LIST)] = False
 
 
 class Show(msgspec.Struct, frozen=True, kw_only=True):
     """One thing, of any project if asked."""
 
-    all_projects: Annotated[bool, Field(create=kinds.BOOLEAN_LIST)] = False
+    all_projects: Annotated[bool, Field(doc="those of all projects, too; needs a right of its own", create=kinds.BOOLEAN_LIST)] = False
 
 
 class Create(msgspec.Struct, frozen=True, kw_only=True):
     """``run`` starts what is made; ``registry`` names where its image is."""
 
-    run: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = False
-    registry: Annotated[str | None, Field(create=kinds.REGISTRY, since=Version(1, 31), below="gate")] = None
+    run: Annotated[bool, Field(doc="start it as well", create=kinds.BOOLEAN_QUERY)] = False
+    registry: Annotated[
+        str | None,
+        Field(doc="the registry that its image comes from, by uuid or name", create=kinds.REGISTRY, since=Version(1, 31), below="gate"),
+    ] = None
     client_token: Annotated[str | None, Field(doc=_KEY, create=kinds.IDEMPOTENCY_KEY, since=Version(1, 41))] = None
 
 
 class Delete(msgspec.Struct, frozen=True, kw_only=True):
     """Clients send the false ones at every version: only a true one is gated."""
 
-    force: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY, since=Version(1, 7), below="gate-filled")] = False
-    stop: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY, since=Version(1, 12), below="gate-filled")] = False
-    all_projects: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = False
+    force: Annotated[
+        bool,
+        Field(doc="whatever its state; needs a right of its own", create=kinds.BOOLEAN_QUERY, since=Version(1, 7), below="gate-filled"),
+    ] = False
+    stop: Annotated[bool, Field(doc="end it first", create=kinds.BOOLEAN_QUERY, since=Version(1, 12), below="gate-filled")] = False
+    all_projects: Annotated[bool, Field(doc="those of all projects, too; needs a right of its own", create=kinds.BOOLEAN_QUERY)] = False
 
 
 class CreateCapsule(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +76,7 @@ class CreateCapsule(msgspec.Struct, frozen=True, kw_only=True):
 class DeleteCapsule(msgspec.Struct, frozen=True, kw_only=True):
     """A capsule of any project, if asked."""
 
-    all_projects: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = False
+    all_projects: Annotated[bool, Field(doc="those of all projects, too; needs a right of its own", create=kinds.BOOLEAN_QUERY)] = False
 
 
 class Pull(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,13 +108,13 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How many seconds a container is given to end by itself."""
 
-    timeout: Annotated[int | None, Field(create=kinds.TIMEOUT)] = None
+    timeout: Annotated[int | None, Field(doc="seconds that it is given to end by itself", create=kinds.TIMEOUT)] = None
 
 
 class Kill(msgspec.Struct, frozen=True, kw_only=True):
     """Which signal is sent."""
 
-    signal: Annotated[str, Field(create=kinds.SIGNAL)] = "KILL"
+    signal: Annotated[str, Field(doc="the signal's name or number", create=kinds.SIGNAL)] = "KILL"
 
 
 class Rebuild(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,11 +127,11 @@ class Rebuild(msgspec.Struct, frozen=True, kw_only=True):
 class Logs(msgspec.Struct, frozen=True, kw_only=True):
     """Which part of a log."""
 
-    stdout: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = True
-    stderr: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = True
-    timestamps: Annotated[bool, Field(create=kinds.BOOLEAN_QUERY)] = False
-    tail: Annotated[int | None, Field(create=kinds.TAIL)] = None
-    since: Annotated[datetime | None, Field(create=kinds.SINCE)] = None
+    stdout: Annotated[bool, Field(doc="with its standard output", create=kinds.BOOLEAN_QUERY)] = True
+    stderr: Annotated[bool, Field(doc="with its standard error", create=kinds.BOOLEAN_QUERY)] = True
+    timestamps: Annotated[bool, Field(doc="with the time of each line", create=kinds.BOOLEAN_QUERY)] = False
+    tail: Annotated[int | None, Field(doc="only so many of the last lines", create=kinds.TAIL)] = None
+    since: Annotated[datetime | None, Field(doc="only what was written since", create=kinds.SINCE)] = None
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,9 +149,11 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
 class Execute(msgspec.Struct, frozen=True, kw_only=True):
     """The command, and whether it is run at once or waits for a terminal."""
 
-    command: Annotated[list[str], Field(create=kinds.SHELL_COMMAND, required=True)]
-    run: Annotated[bool, Field(create=kinds.BOOLEAN)] = True
-    interactive: Annotated[bool, Field(create=kinds.BOOLEAN)] = False
+    command: Annotated[
+        list[str], Field(doc="split into words as a shell would, and run by none", create=kinds.SHELL_COMMAND, required=True)
+    ]
+    run: Annotated[bool, Field(doc="start it as well", create=kinds.BOOLEAN)] = True
+    interactive: Annotated[bool, Field(doc="with a terminal", create=kinds.BOOLEAN)] = False
 
 
 class Rename(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,38 +212,38 @@ class ExecSize(TerminalSize, frozen=True, kw_only=True):
 class Top(msgspec.Struct, frozen=True, kw_only=True):
     """Arguments of ps."""
 
-    ps_args: Annotated[str | None, Field(create=kinds.PS_ARGS)] = None
+    ps_args: Annotated[str | None, Field(doc="arguments of ps", create=kinds.PS_ARGS)] = None
 
 
 class OneService(msgspec.Struct, frozen=True, kw_only=True):
     """A process of ours, by its host and its name."""
 
-    host: Annotated[str, Field(create=kinds.HOST, required=True)]
-    binary: Annotated[str, Field(create=kinds.BINARY, required=True)]
+    host: Annotated[str, Field(doc="the compute host", create=kinds.HOST, required=True)]
+    binary: Annotated[str, Field(doc="the process, such as zun-compute", create=kinds.BINARY, required=True)]
 
 
 class Disable(OneService, frozen=True, kw_only=True):
     """Why a host gets no new work."""
 
-    disabled_reason: Annotated[str | None, Field(create=kinds.REASON)] = None
+    disabled_reason: Annotated[str | None, Field(doc="why", create=kinds.REASON)] = None
 
 
 class ForceDown(OneService, frozen=True, kw_only=True):
     """Whether a service counts as down, whatever it says itself."""
 
-    forced_down: Annotated[bool, Field(create=kinds.BOOLEAN, required=True)]
+    forced_down: Annotated[bool, Field(doc="whether it counts as down whatever it says", create=kinds.BOOLEAN, required=True)]
 
 
 class Usages(msgspec.Struct, frozen=True, kw_only=True):
     """Any text but none asks for what is in use, too."""
 
-    usages: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
+    usages: Annotated[str | None, Field(doc="any text asks for what is in use, too", create=kinds.ANYTHING)] = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much of each resource; -1 is no limit."""
 
-    containers: Annotated[int | None, Field(create=kinds.LIMIT)] = None
+    containers: Annotated[int | None, Field(doc="how many; -1 is no limit", create=kinds.LIMIT)] = None
     cpu: Annotated[int | None, Field(doc="cores", create=kinds.LIMIT)] = None
     memory: Annotated[int | None, Field(doc="MiB", create=kinds.LIMIT)] = None
     disk: Annotated[int | None, Field(doc="GiB", create=kinds.LIMIT)] = None

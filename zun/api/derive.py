@@ -186,7 +186,18 @@ def _updating(entity: type[Entity], version: Version) -> list[Slot]:
 
 def _filtering(entity: type[Entity], version: Version) -> list[Slot]:
     return [
-        Slot(name, name, _filter_kind(declared), False, MIN_VERSION, "gate", None, option=False, in_query=True, doc="only those that have exactly this")
+        Slot(
+            name,
+            name,
+            _filter_kind(declared),
+            False,
+            MIN_VERSION,
+            "gate",
+            None,
+            option=False,
+            in_query=True,
+            doc="only those that have exactly this",
+        )
         for name, declared in fields(entity).items()
         if declared.field.filter
     ]

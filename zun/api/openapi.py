@@ -26,6 +26,7 @@ REASONS = {
     409: "the state of the thing does not allow it, or its name is not unique",
     413: "the body is too large",
     415: "the body is not application/json",
+    431: "the address and the headers are too large together",
     503: "something that the service stands on does not answer just now; try again",
 }
 
@@ -61,10 +62,10 @@ def document(routes: Sequence[Route], forms: Forms, version: Version = MAX_VERSI
 
 def statuses(route: Route) -> list[int]:
     """The statuses that are no success and that a client must expect of a call."""
-    found = {400, 406}
+    found = {400, 406, 431}
     if route.who is not Who.ANYBODY:
         found |= {401, 403, 503}
-    if "{" in route.path or "marker" in route.options.__struct_fields__ or route.method == "POST":
+    if "{" in route.path or "marker" in route.options.__struct_fields__ or route.method in _WITH_BODY:
         found.add(404)
     if route.finds is not None or route.method in _WITH_BODY:
         found.add(409)
@@ -93,19 +94,30 @@ def _operation(route: Route, form: Form, schemas: Schemas, bounds: Bounds) -> Js
     }
     if route.rule:
         operation["description"] = f"Policy rule `{route.rule}`, by default: {route.who.value}."
-    body = {slot.name: _described(slot, bounds) for slot in form.slots if not slot.option or route.method in ("PUT", "PATCH")}
-    if body and route.method in _WITH_BODY:
-        required = [slot.name for slot in form.slots if slot.required and slot.name in body]
-        schema = {"type": "object", "properties": body, "required": required, "additionalProperties": False}
-        operation["requestBody"] = {"content": {"application/json": {"schema": schema}}, "required": bool(required)}
+    body = _body(route, form, bounds)
+    if body is not None:
+        operation["requestBody"] = {"content": {"application/json": {"schema": body}}, "required": bool(body["required"])}
     if route.who is Who.ANYBODY:
         operation["security"] = []
     return operation
 
 
+def _body(route: Route, form: Form, bounds: Bounds) -> Json | None:
+    """The schema of what a call takes in its body, if it takes anything there."""
+    if route.upload is not None:
+        return {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
+    slots = [slot for slot in form.slots if not slot.in_query or route.method in ("PUT", "PATCH")]
+    if not slots or route.method not in _WITH_BODY:
+        return None
+    members = {slot.name: _described(slot, bounds) for slot in slots}
+    required = [slot.name for slot in slots if slot.required]
+    schema: Json = {"type": "object", "properties": members, "required": required, "additionalProperties": False}
+    return {"type": "object", "properties": {route.wrapped: schema}, "required": [route.wrapped]} if route.wrapped else schema
+
+
 def _identity(route: Route) -> str:
-    words = [word for word in re.split("[^a-z0-9_]+", route.path.lower()) if word not in ("", "v1")]
-    return "_".join([route.method.lower(), *words])
+    words = [word for word in re.split("[^a-z0-9_]+", route.path.lower()) if word]
+    return "_".join([route.method.lower(), *([word for word in words if word != "v1"] or words or ["root"])])
 
 
 def _path_parameters(route: Route) -> Iterator[Json]:
@@ -126,7 +138,7 @@ _VERSION: Json = {
 def _query_parameters(route: Route, form: Form, bounds: Bounds) -> Iterator[Json]:
     """What is declared in the query; calls that change something take it in the body as well."""
     for slot in form.slots:
-        if slot.in_query and not (route.method in ("PUT", "PATCH") and not slot.option):
+        if slot.in_query and route.method not in ("PUT", "PATCH") and not route.wrapped:
             described = _described(slot, bounds)
             about = {"description": described.pop("description")} if "description" in described else {}
             yield {"name": slot.name, "in": "query", "required": slot.required, "schema": described, **about}

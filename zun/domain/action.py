@@ -51,20 +51,20 @@ class Action(Entity, frozen=True, kw_only=True):
 
     action: Annotated[str, Field(doc="the verb", shown=True, length=32)]
     sandbox_uuid: Annotated[str, Field(length=36, index=True)]
-    container_uuid: Annotated[str | None, Field(shown=True, length=36, index=True)] = None
+    container_uuid: Annotated[str | None, Field(doc="what it was done to", shown=True, length=36, index=True)] = None
     image_uuid: Annotated[str | None, Field(doc="the image of a host that it is about, if it is", length=36, index=True)] = None
-    request_id: Annotated[str, Field(shown=True, length=64, index=True)]
-    project_id: Annotated[str, Field(shown=True, length=255)]
-    user_id: Annotated[str, Field(shown=True, length=255)]
+    request_id: Annotated[str, Field(doc="of the request that asked for it", shown=True, length=64, index=True)]
+    project_id: Annotated[str, Field(doc="on whose behalf", shown=True, length=255)]
+    user_id: Annotated[str, Field(doc="on whose behalf", shown=True, length=255)]
     arguments: Annotated[dict[str, Any], Field(doc="the verb's arguments")] = {}
     state: Annotated[ActionState, Field(length=16, index=True)] = ActionState.QUEUED
     host: Annotated[str | None, Field(doc="whose work it is; None while no host is chosen", length=255, index=True)] = None
     epoch: Annotated[str | None, Field(doc="the life of the process that has it in hand", length=36)] = None
     attempts: Annotated[int, Field(doc="how often it was handed out")] = 0
     not_before: Annotated[datetime | None, Field(doc="not handed out earlier (UTC)")] = None
-    start_time: Annotated[datetime | None, Field(shown=True)] = None
-    finish_time: Annotated[datetime | None, Field(shown=True)] = None
-    message: Annotated[str | None, Field(shown=True, length=255)] = None
+    start_time: Annotated[datetime | None, Field(doc="when it was accepted", shown=True)] = None
+    finish_time: Annotated[datetime | None, Field(doc="when it ended", shown=True)] = None
+    message: Annotated[str | None, Field(doc="null, or Error", shown=True, length=255)] = None
     events: Annotated[list[StepEvent], Field(doc="what became of its steps")] = []
 
 

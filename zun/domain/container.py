@@ -18,13 +18,18 @@ class Container(Entity, frozen=True, kw_only=True):
     """One container. Fields marked ``of="sandbox"`` are facts of its sandbox, read here and written there."""
 
     sandbox_uuid: Annotated[str, Field(doc="the sandbox it lives in", length=36, index=True)]
-    project_id: Annotated[str, Field(shown=True, filter=True, length=255, index=True)]
-    user_id: Annotated[str, Field(shown=True, filter=True, length=255)]
-    name: Annotated[str, Field(create=kinds.NAME, update=kinds.NAME, shown=True, filter=True, length=255, index=True)]
+    project_id: Annotated[str, Field(doc="whose it is", shown=True, filter=True, length=255, index=True)]
+    user_id: Annotated[str, Field(doc="who made it", shown=True, filter=True, length=255)]
+    name: Annotated[
+        str, Field(doc="need not be unique", create=kinds.NAME, update=kinds.NAME, shown=True, filter=True, length=255, index=True)
+    ]
     image: Annotated[str, Field(doc="image reference", create=kinds.IMAGE, required=True, shown=True, filter=True, length=255)]
-    image_driver: Annotated[str, Field(create=kinds.IMAGE_DRIVER, shown=True, length=255)] = "docker"
+    image_driver: Annotated[str, Field(doc="where the image comes from", create=kinds.IMAGE_DRIVER, shown=True, length=255)] = "docker"
     image_pull_policy: Annotated[
-        str | None, Field(create=kinds.PULL_POLICY, shown=True, admin=True, guard="image_pull_policy", length=16)
+        str | None,
+        Field(
+            doc="whether the image is fetched anew", create=kinds.PULL_POLICY, shown=True, admin=True, guard="image_pull_policy", length=16
+        ),
     ] = None
     registry_id: Annotated[str | None, Field(doc="uuid of the registry to pull from", shown=True, length=36, index=True)] = None
     image_uuid: Annotated[
@@ -35,7 +40,7 @@ class Container(Entity, frozen=True, kw_only=True):
         Field(doc="digest of the image that it was made of, as its registry has it", shown=True, shown_since=Version(1, 41), length=135),
     ] = None
     cpu: Annotated[float, Field(doc="cores", create=kinds.CPU, update=kinds.CPU, shown=True)] = 1.0
-    cpu_policy: Annotated[str, Field(create=kinds.CPU_POLICY, shown=True, length=16)] = "shared"
+    cpu_policy: Annotated[str, Field(doc="whether its cores are its own", create=kinds.CPU_POLICY, shown=True, length=16)] = "shared"
     memory: Annotated[int, Field(doc="MiB, shown as text", create=kinds.MEMORY, update=kinds.MEMORY, shown=True, show=str, filter=True)] = (
         512
     )
@@ -46,19 +51,52 @@ class Container(Entity, frozen=True, kw_only=True):
     entrypoint: Annotated[
         list[str], Field(doc="replaces the image's ENTRYPOINT", create=kinds.WORDS, since=Version(1, 40), shown=True)
     ] = []
-    environment: Annotated[dict[str, str], Field(create=structures.ENVIRONMENT, shown=True)] = {}
-    labels: Annotated[dict[str, str], Field(create=structures.LABELS, shown=True)] = {}
-    workdir: Annotated[str | None, Field(create=kinds.WORKDIR, shown=True, length=255)] = None
-    restart_policy: Annotated[dict[str, str], Field(create=structures.RESTART_POLICY, shown=True)] = {}
+    environment: Annotated[dict[str, str], Field(doc="variables of its processes", create=structures.ENVIRONMENT, shown=True)] = {}
+    labels: Annotated[dict[str, str], Field(doc="the user's own words on it", create=structures.LABELS, shown=True)] = {}
+    workdir: Annotated[
+        str | None, Field(doc="where its command begins; the image's unless given", create=kinds.WORKDIR, shown=True, length=255)
+    ] = None
+    restart_policy: Annotated[
+        dict[str, str],
+        Field(doc="whether it is started again when it ends: `Name` and `MaximumRetryCount`", create=structures.RESTART_POLICY, shown=True),
+    ] = {}
     interactive: Annotated[bool, Field(doc="standard input stays open", create=kinds.BOOLEAN, shown=True)] = False
     tty: Annotated[bool, Field(doc="has a terminal", create=kinds.BOOLEAN, shown=True)] = False
-    auto_remove: Annotated[bool, Field(create=kinds.BOOLEAN_STRICT, since=Version(1, 3), below="gate", shown=True, filter=True)] = False
-    auto_heal: Annotated[bool, Field(create=kinds.BOOLEAN, update=kinds.BOOLEAN, shown=True)] = False
-    privileged: Annotated[
-        bool, Field(create=kinds.BOOLEAN, since=Version(1, 21), below="gate", shown=True, admin=True, guard="privileged")
+    auto_remove: Annotated[
+        bool,
+        Field(doc="deleted when it has ended", create=kinds.BOOLEAN_STRICT, since=Version(1, 3), below="gate", shown=True, filter=True),
     ] = False
-    healthcheck: Annotated[dict[str, Any], Field(create=structures.HEALTHCHECK, since=Version(1, 22), below="gate-filled", shown=True)] = {}
-    mounts: Annotated[list[dict[str, Any]], Field(create=structures.MOUNTS, since=Version(1, 11), below="gate-filled")] = []
+    auto_heal: Annotated[
+        bool, Field(doc="made anew when it has vanished from its engine", create=kinds.BOOLEAN, update=kinds.BOOLEAN, shown=True)
+    ] = False
+    privileged: Annotated[
+        bool,
+        Field(
+            doc="may do what the host may do",
+            create=kinds.BOOLEAN,
+            since=Version(1, 21),
+            below="gate",
+            shown=True,
+            admin=True,
+            guard="privileged",
+        ),
+    ] = False
+    healthcheck: Annotated[
+        dict[str, Any],
+        Field(
+            doc="a command that tells whether it is well: `cmd` (shown as `test`), `interval` and `timeout` in seconds, `retries`",
+            create=structures.HEALTHCHECK,
+            since=Version(1, 22),
+            below="gate-filled",
+            shown=True,
+        ),
+    ] = {}
+    mounts: Annotated[
+        list[dict[str, Any]],
+        Field(
+            doc="volumes, and files whose content is given in Base64", create=structures.MOUNTS, since=Version(1, 11), below="gate-filled"
+        ),
+    ] = []
     ports: Annotated[list[int], Field(doc="ports that the image exposes, and those that its capsule's template names", shown=True)] = []
     init: Annotated[bool, Field(doc="it runs to its end before the capsule's regular containers begin")] = False
     position: Annotated[int, Field(doc="its place in the order in which its capsule's containers begin")] = 0
@@ -67,25 +105,48 @@ class Container(Entity, frozen=True, kw_only=True):
     probes: Annotated[dict[str, Any], Field(doc="how its capsule asks whether it has started, lives, is ready")] = {}
 
     capsule: Annotated[bool, Field(doc="its sandbox is shown as a capsule", of="sandbox")] = False
-    hostname: Annotated[str | None, Field(create=kinds.HOSTNAME, since=Version(1, 9), below="gate", shown=True, of="sandbox")] = None
-    host: Annotated[str | None, Field(shown=True, admin=True, filter=True, of="sandbox")] = None
-    requested_host: Annotated[
-        str | None, Field(create=kinds.HOST, asked="host", since=Version(1, 39), guard="requested_destination", of="sandbox")
+    hostname: Annotated[
+        str | None,
+        Field(doc="the name that it has for itself", create=kinds.HOSTNAME, since=Version(1, 9), below="gate", shown=True, of="sandbox"),
     ] = None
-    availability_zone: Annotated[str | None, Field(create=kinds.ZONE, of="sandbox")] = None
+    host: Annotated[str | None, Field(doc="the compute host that it is on", shown=True, admin=True, filter=True, of="sandbox")] = None
+    requested_host: Annotated[
+        str | None,
+        Field(
+            doc="the compute host that it shall be on",
+            create=kinds.HOST,
+            asked="host",
+            since=Version(1, 39),
+            guard="requested_destination",
+            of="sandbox",
+        ),
+    ] = None
+    availability_zone: Annotated[str | None, Field(doc="the zone that it shall be in", create=kinds.ZONE, of="sandbox")] = None
     runtime: Annotated[
         str | None,
-        Field(create=kinds.RUNTIME, since=Version(1, 5), below="gate", shown=True, admin=True, guard="runtime", of="sandbox"),
+        Field(
+            doc="the OCI runtime",
+            create=kinds.RUNTIME,
+            since=Version(1, 5),
+            below="gate",
+            shown=True,
+            admin=True,
+            guard="runtime",
+            of="sandbox",
+        ),
     ] = None
-    hints: Annotated[dict[str, Any], Field(create=structures.HINTS, of="sandbox")] = {}
-    nets: Annotated[list[dict[str, Any]], Field(create=structures.NETS, of="sandbox")] = []
-    security_groups: Annotated[list[str], Field(create=structures.SECURITY_GROUPS, shown=True, of="sandbox")] = []
-    exposed_ports: Annotated[dict[str, Any], Field(create=structures.EXPOSED_PORTS, since=Version(1, 24), below="gate", of="sandbox")] = {}
-    addresses: Annotated[dict[str, list[dict[str, Any]]], Field(shown=True, of="sandbox")] = {}
+    hints: Annotated[dict[str, Any], Field(doc="for the choice of a host", create=structures.HINTS, of="sandbox")] = {}
+    nets: Annotated[list[dict[str, Any]], Field(doc="the networks or ports that it shall have", create=structures.NETS, of="sandbox")] = []
+    security_groups: Annotated[list[str], Field(doc="by uuid", create=structures.SECURITY_GROUPS, shown=True, of="sandbox")] = []
+    exposed_ports: Annotated[
+        dict[str, Any],
+        Field(doc="ports that everybody may reach", create=structures.EXPOSED_PORTS, since=Version(1, 24), below="gate", of="sandbox"),
+    ] = {}
+    addresses: Annotated[dict[str, list[dict[str, Any]]], Field(doc="by network", shown=True, of="sandbox")] = {}
 
-    status: Annotated[Status, Field(shown=True, filter=True, length=20)] = Status.CREATING
-    status_reason: Annotated[str | None, Field(shown=True)] = None
-    task_state: Annotated[Task | None, Field(shown=True, filter=True, length=32)] = None
+    status: Annotated[Status, Field(doc="where it stands in its life", shown=True, filter=True, length=20)] = Status.CREATING
+    status_reason: Annotated[str | None, Field(doc="why it is so", shown=True)] = None
+    task_state: Annotated[Task | None, Field(doc="what a host is doing with it just now", shown=True, filter=True, length=32)] = None
     desired: Annotated[Desired, Field(doc="what the user wants of it", length=16)] = Desired.CREATED
     revision: Annotated[int, Field(doc="counts the engine objects made for it: a rebuild makes another")] = 0
     incarnation: Annotated[int, Field(doc="counts its starts, whoever made them")] = 0

@@ -15,14 +15,14 @@ DEFAULT_ZONE = "nova"
 class Service(Entity, frozen=True, kw_only=True):
     """A process of ours on some host, as its heartbeats tell."""
 
-    host: Annotated[str, Field(shown=True, length=255, index=True)]
-    binary: Annotated[str, Field(shown=True, length=64)]
-    availability_zone: Annotated[str, Field(shown=True, length=255)] = DEFAULT_ZONE
-    disabled: Annotated[bool, Field(shown=True)] = False
-    disabled_reason: Annotated[str | None, Field(shown=True, length=255)] = None
-    forced_down: Annotated[bool, Field(shown=True)] = False
-    last_seen_up: Annotated[datetime | None, Field(shown=True)] = None
-    report_count: Annotated[int, Field(shown=True)] = 0
+    host: Annotated[str, Field(doc="where it runs", shown=True, length=255, index=True)]
+    binary: Annotated[str, Field(doc="which process it is", shown=True, length=64)]
+    availability_zone: Annotated[str, Field(doc="the zone that it is in", shown=True, length=255)] = DEFAULT_ZONE
+    disabled: Annotated[bool, Field(doc="gets no new work", shown=True)] = False
+    disabled_reason: Annotated[str | None, Field(doc="why", shown=True, length=255)] = None
+    forced_down: Annotated[bool, Field(doc="counts as down whatever it says", shown=True)] = False
+    last_seen_up: Annotated[datetime | None, Field(doc="its last heartbeat", shown=True)] = None
+    report_count: Annotated[int, Field(doc="its heartbeats", shown=True)] = 0
     epoch: Annotated[str | None, Field(doc="the life of the process", length=36)] = None
 
 
@@ -35,19 +35,19 @@ def is_up(service: Service, now: datetime, service_down_time: int) -> bool:
 class Host(Entity, frozen=True, kw_only=True):
     """A compute host: what it has (counted by its agent) and how far that may be overcommitted."""
 
-    hostname: Annotated[str, Field(shown=True, length=255, unique=True)]
+    hostname: Annotated[str, Field(doc="its name", shown=True, length=255, unique=True)]
     mem_total: Annotated[int, Field(doc="MiB", shown=True)] = 0
-    cpus: Annotated[int, Field(shown=True)] = 0
+    cpus: Annotated[int, Field(doc="cores", shown=True)] = 0
     disk_total: Annotated[int, Field(doc="GiB", shown=True)] = 0
-    disk_quota_supported: Annotated[bool, Field(shown=True)] = False
+    disk_quota_supported: Annotated[bool, Field(doc="whether disks of containers can be bounded", shown=True)] = False
     total_containers: Annotated[int, Field(doc="containers in the engine, ours and others'", shown=True)] = 0
-    architecture: Annotated[str, Field(shown=True, length=32)] = ""
-    os_type: Annotated[str, Field(shown=True, length=32)] = ""
-    os: Annotated[str, Field(shown=True, length=64)] = ""
-    kernel_version: Annotated[str, Field(shown=True, length=128)] = ""
-    labels: Annotated[dict[str, str], Field(shown=True)] = {}
-    runtimes: Annotated[list[str], Field(shown=True)] = []
-    enable_cpu_pinning: Annotated[bool, Field(shown=True)] = False
+    architecture: Annotated[str, Field(doc="of its processors", shown=True, length=32)] = ""
+    os_type: Annotated[str, Field(doc="such as linux", shown=True, length=32)] = ""
+    os: Annotated[str, Field(doc="its system", shown=True, length=64)] = ""
+    kernel_version: Annotated[str, Field(doc="of its kernel", shown=True, length=128)] = ""
+    labels: Annotated[dict[str, str], Field(doc="of its engine", shown=True)] = {}
+    runtimes: Annotated[list[str], Field(doc="OCI runtimes of its engine", shown=True)] = []
+    enable_cpu_pinning: Annotated[bool, Field(doc="whether cores can be given to one container alone", shown=True)] = False
     cpu_allocation_ratio: Annotated[float, Field()] = 16.0
     ram_allocation_ratio: Annotated[float, Field()] = 1.5
     reserved_memory: Annotated[int, Field(doc="MiB kept for the host itself")] = 0
