@@ -225,6 +225,10 @@ class TooManyTickets(Conflict):
     text = "Container {id} has {limit} commands that wait for their terminals already."
 
 
+class TooManyWatchers(Conflict):
+    text = "The project has {limit} streams of events that have not been fetched already."
+
+
 class HostNotUp(Conflict):
     text = "Host {host} is not up, so it cannot {verb} container {id} now."
 

@@ -19,6 +19,7 @@ from typing import Any
 from oslo_config import cfg
 
 from zun import saga
+from zun.api import events
 from zun.api.app import make_app
 from zun.api.auth import BasicAuth
 from zun.compute.ask import Ask
@@ -59,6 +60,7 @@ from zun.rpc.doors import TcpDoors
 from zun.wsproxy import websocket
 from zun.wsproxy.app import Path as StreamPath
 from zun.wsproxy.app import Proxy, StreamServer
+from zun.wsproxy.sse import EventStreams
 
 LOG = logging.getLogger(__name__)
 
@@ -119,7 +121,8 @@ class Embedded:
         state = Path(conf.state_path)
         secrets.ensure_key(conf)
         upgrade(conf.database.connection)
-        self.store: Store = database(conf, clock)
+        store = database(conf, clock)
+        self.store: Store = store
         self.runtime = runtime or docker(conf, deployment(state))
         plugs = Plugs(
             runtime=self.runtime,
@@ -152,7 +155,9 @@ class Embedded:
             authenticate=lambda app: BasicAuth(app, conf),
         )
         asked = local.link(rpc.Streams, self.control.streams)  # type: ignore[type-abstract]
-        self.proxy = stream_server(conf, asked, streams) if streams else None
+        happening = EventStreams(events.shown)
+        store.listen(happening.tell)
+        self.proxy = stream_server(conf, asked, streams, happening) if streams else None
 
     def start(self) -> None:
         """Begin to work; the WSGI application is served by whoever made this."""
@@ -358,7 +363,7 @@ def agent(
     return AgentLoop(conf.host, conductor, plugs, report=report, clock=clock, pace=pace, fault=fault, greeted=greeted)
 
 
-def stream_server(conf: cfg.ConfigOpts, streams: rpc.Streams, listening: socket.socket) -> StreamServer:
+def stream_server(conf: cfg.ConfigOpts, streams: rpc.Streams, listening: socket.socket, happening: EventStreams) -> StreamServer:
     """The stream proxy on a bound socket; what it is told is all that it knows."""
     options = conf.websocket_proxy
     proxy = Proxy(
@@ -369,7 +374,7 @@ def stream_server(conf: cfg.ConfigOpts, streams: rpc.Streams, listening: socket.
         max_streams=options.max_streams,
         max_streams_per_project=options.max_streams_per_project,
     )
-    return StreamServer(proxy, [StreamPath("/", websocket.serve)], listening)
+    return StreamServer(proxy, [StreamPath("/", websocket.serve), StreamPath("/events", happening.serve)], listening)
 
 
 def ask(conf: cfg.ConfigOpts, plugs: Plugs, poke: Callable[[], None], doors: DoorKeeper) -> Ask:

@@ -125,6 +125,7 @@ def send(cloud: Aio, row: dict[str, Any]) -> requests.Response:
     headers = {"OpenStack-API-Version": f"container {row['at']}"} if row["at"] else {}
     options: dict[str, Any] = {"json": row["data"]} if row.get("data") is not None else {"data": row.get("body", "")}
     headers |= row.get("send", {})
+    options["allow_redirects"] = row.get("status") != 307
     return requests.request(method(row), cloud.url + path(row), auth=credentials, headers=headers, timeout=PATIENCE, **options)
 
 

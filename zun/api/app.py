@@ -36,6 +36,8 @@ from zun.domain.model import MAX_VERSION, Version
 from zun.interfaces.store import Store
 
 HEALTHCHECK = "/healthcheck"
+#: the one call that has another form than JSON, and that form
+EVENTS, EVENT_STREAM = "/v1/events", "text/event-stream"
 NO_HOST = "The Host header of the request names no host."
 NO_JSON = "The Accept header of the request excludes application/json."
 
@@ -171,7 +173,7 @@ class Edge:
         request.context.version = MAX_VERSION if newest else microversion.negotiate(header)
         if not paths.is_host(request.netloc):
             raise falcon.HTTPBadRequest(description=NO_HOST)
-        if not request.client_accepts_json:
+        if not request.client_accepts_json and not (request.path == EVENTS and request.client_accepts(EVENT_STREAM)):
             raise falcon.HTTPNotAcceptable(description=NO_JSON)
 
     def process_resource(self, request: falcon.Request, response: falcon.Response, resource: Resource, params: dict[str, Any]) -> None:
@@ -197,6 +199,8 @@ def _dispatch(parts: Parts, rows: Sequence[Route], request: falcon.Request, resp
         raise errors.UnsupportedVersion(reason=microversion.WRONG_METHOD.format(version=version))
     host_url = f"{request.scheme}://{request.netloc}"
     call = Call(parts, version, context.of(request.env), host_url, params, verb=route.verb, key=request.get_header(idempotency.HEADER))
+    call.wants_stream = not request.client_accepts_json
+    call.last_event = request.get_header("Last-Event-ID")
     try:
         answer = serve(route, call, request)
     finally:
@@ -206,10 +210,11 @@ def _dispatch(parts: Parts, rows: Sequence[Route], request: falcon.Request, resp
         response.stream = answer.body
         response.content_type = falcon.MEDIA_JSON
         return
+    status = route.status
     if isinstance(answer, Answer):
         response.location = answer.location
-        answer = answer.body
-    response.status = route.status
+        status, answer = answer.status or status, answer.body
+    response.status = status
     if route.status != 204:
         response.data = msgspec.json.encode(answer)
         response.content_type = falcon.MEDIA_JSON

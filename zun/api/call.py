@@ -92,6 +92,9 @@ class Call:
     verb: str | None = None
     #: the header X-Idempotency-Key
     key: str | None = None
+    #: whether the caller wants the answer as text/event-stream, and the header Last-Event-ID
+    wants_stream: bool = False
+    last_event: str | None = None
 
     @property
     def caller(self) -> Caller:
@@ -122,3 +125,5 @@ class Answer:
 
     body: Any
     location: str | None = None
+    #: where it is not the route's own
+    status: int | None = None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from zun import errors
 from zun.api.arguments import Events
-from zun.api.call import Call
+from zun.api.call import Answer, Call
+from zun.api.streams import proxy_url
 from zun.api.views import Shape, exact_time
 from zun.conductor import events
 from zun.domain.event import Event
 from zun.domain.model import Json
+from zun.domain.stream import StreamKind
 
 
 def _time(row: Event, _: object) -> str | None:
@@ -19,8 +22,17 @@ def _time(row: Event, _: object) -> str | None:
 SHAPE = Shape(Event, without=("uuid", "created_at", "updated_at"), computed={"time": _time})
 
 
-def index(call: Call) -> Json:
-    """``GET /events``: what happened in the caller's project after a cursor, in order. Raises EventsGone."""
+#: digits of the largest cursor
+_LONGEST = 18
+
+
+def shown(event: Event) -> Json:
+    """An event as it is in the pages."""
+    return SHAPE.view()(event, None)
+
+
+def index(call: Call) -> Json | Answer:
+    """``GET /events``: what happened in the caller's project after a cursor, in order; or where the stream of it is. Raises EventsGone."""
     options: Events = call.options
     limit = min(options.limit or call.parts.max_limit, call.parts.max_limit)
     chosen: dict[str, Any] = {
@@ -31,7 +43,25 @@ def index(call: Call) -> Json:
         "status": options.status,
     }
     where = {name: wanted for name, wanted in chosen.items() if wanted is not None}
+    if call.wants_stream:
+        return _stream(call, {name: list(wanted) for name, wanted in where.items()})
     with call.parts.store.read() as tx:
         found = events.after(tx, call.context.project_id or "", options.since, where, limit)
     view = SHAPE.view(version=call.version)
     return {"events": [view(row, None) for row in found.events], "cursor": found.cursor, "more": found.more}
+
+
+def _stream(call: Call, filters: dict[str, list[str]]) -> Answer:
+    """Where the stream is, for one time. The cursor in the header is newer than the one of the address, with which a client comes again.
+
+    Raises InvalidValue, TooManyWatchers.
+    """
+    cursor: int | None = call.options.since
+    last = call.last_event
+    if last:
+        if not (last.isascii() and last.isdecimal() and len(last) <= _LONGEST):
+            raise errors.InvalidValue(field="Last-Event-ID", rule="must be the cursor of an event")
+        cursor = int(last)
+    arguments = {"cursor": cursor, "filters": filters}
+    token = call.parts.streams.issue(StreamKind.EVENTS, call.context.project_id or "", arguments=arguments)
+    return Answer({}, location=proxy_url(call, "events", http=True, token=token), status=307)

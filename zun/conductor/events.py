@@ -8,25 +8,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from zun import errors
 from zun.conductor.journal import Clock
 from zun.domain.event import Event
+from zun.interfaces.rpc import Happened
 from zun.interfaces.store import Above, Before, Page, Store, Transaction, UpTo
 
 LOG = logging.getLogger(__name__)
 
 #: between two rounds of forgetting
 EVERY = timedelta(minutes=5)
-
-
-class Happened(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of what happened. Whoever has it goes on from ``cursor``, and has missed nothing; ``more`` is to be had at once."""
-
-    events: list[Event]
-    cursor: int
-    more: bool
 
 
 def after(tx: Transaction, project_id: str, cursor: int | None, where: Mapping[str, Any], limit: int) -> Happened:
@@ -45,6 +36,17 @@ def after(tx: Transaction, project_id: str, cursor: int | None, where: Mapping[s
     if len(found) > limit:
         return Happened(events=found[:limit], cursor=found[limit - 1].cursor, more=True)
     return Happened(events=found, cursor=newest, more=False)
+
+
+def onward(tx: Transaction, project_id: str, cursor: int | None, where: Mapping[str, Any], limit: int) -> Happened:
+    """What a stream goes on with: as :func:`after`, but None is now, and what is gone is passed by and said to be."""
+    newest = _end(tx, {"project_id": project_id}, descending=True)
+    if cursor is None:
+        return Happened(events=[], cursor=newest, more=False)
+    try:
+        return after(tx, project_id, cursor, where, limit)
+    except errors.EventsGone:
+        return Happened(events=[], cursor=newest, more=False, reset=True)
 
 
 def _end(tx: Transaction, own: Mapping[str, Any], *, descending: bool) -> int:

@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from zun import errors
+from zun.conductor import events
 from zun.conductor.journal import Clock
 from zun.domain.container import Container
 from zun.domain.stream import StreamKind, Ticket
-from zun.interfaces.rpc import Agent, Agents, Grant
+from zun.interfaces.rpc import Agent, Agents, Grant, Happened
 from zun.interfaces.store import Before, Page, Store, Transaction
 from zun.interfaces.streams import Door
 
@@ -24,6 +25,8 @@ LOG = logging.getLogger(__name__)
 
 #: commands of one container that wait for their terminals; and expired tickets that are removed at a time
 WAITING, SWEPT = 64, 200
+#: watchers of one project that have been told where their events are, and have not come yet
+WATCHERS = 1024
 
 
 class Streams:
@@ -73,6 +76,10 @@ class Streams:
             self._remove_expired(tx)
             if tx.count(Ticket, others) >= WAITING:
                 raise errors.TooManyTickets(id=ticket.container_uuid, limit=WAITING)
+        elif ticket.kind is StreamKind.EVENTS:
+            self._remove_expired(tx)
+            if tx.count(Ticket, {"kind": ticket.kind, "project_id": ticket.project_id}) >= WATCHERS:
+                raise errors.TooManyWatchers(limit=WATCHERS)
         tx.add(ticket)
 
     # -- for the proxies -------------------------------------------------------------------------
@@ -84,6 +91,12 @@ class Streams:
         return Grant(
             kind=ticket.kind, project_id=ticket.project_id, container_uuid=ticket.container_uuid, door=door, arguments=ticket.arguments
         )
+
+    def events(self, project_id: str, after: int | None, limit: int, filters: dict[str, list[str]]) -> Happened:
+        """What happened in a project after a cursor."""
+        where = {name: tuple(wanted) for name, wanted in filters.items()}
+        with self._store.read() as tx:
+            return events.onward(tx, project_id, after, where, limit)
 
     def _take(self, tx: Transaction, token: str, container_uuid: str | None, exec_id: str | None) -> tuple[Ticket, Container | None]:
         """The ticket, which is gone then. What is not its container's or its command's leaves it as it is."""

@@ -51,6 +51,7 @@ class SqlStore:
         self._sqlite = parsed.get_backend_name() == "sqlite"
         self._writers = FairLock() if self._sqlite else None
         self._clock = clock
+        self._listeners: tuple[Callable[[frozenset[str]], None], ...] = ()
         self._sleep = sleep
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
 
@@ -82,6 +83,10 @@ class SqlStore:
                     raise
                 raise errors.StoreUnavailable(reason="too many are writing at once") from lost
 
+    def listen(self, told: Callable[[frozenset[str]], None]) -> None:
+        """``told`` is called after each commit that tells events, with their projects, by the thread that has written: it must not wait."""
+        self._listeners = (*self._listeners, told)
+
     def close(self) -> None:
         """See the interface."""
         self._engine.dispose()
@@ -102,11 +107,13 @@ class SqlStore:
             if tx.doom is not None:
                 raise tx.doom
             if writes:
-                tx.conclude()
+                projects = tx.conclude()
                 try:
                     connection.commit()
                 except faults.DatabaseError as error:
                     raise faults.translate(error) from error
+                for told in self._listeners if projects else ():
+                    told(projects)
 
     @contextlib.contextmanager
     def _connected(self, writes: bool) -> Iterator[sa.Connection]:

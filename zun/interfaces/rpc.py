@@ -14,6 +14,7 @@ import msgspec
 
 from zun.domain.action import Action, StepEvent
 from zun.domain.container import Container
+from zun.domain.event import Event
 from zun.domain.host_image import Image
 from zun.domain.lifecycle import Observation
 from zun.domain.sandbox import Sandbox
@@ -220,6 +221,18 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, Any] = {}
 
 
+class Happened(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of what happened. Whoever has it goes on from ``cursor``, and has missed nothing; ``more`` is to be had at once.
+
+    ``reset``: what was asked for is no longer kept, so something was missed.
+    """
+
+    events: list[Event]
+    cursor: int
+    more: bool
+    reset: bool = False
+
+
 class Streams(Protocol):
     """What a stream proxy may ask of the conductors."""
 
@@ -229,3 +242,7 @@ class Streams(Protocol):
         Raises Unauthorized for a token that is none, is used up or too old, or is for another container or another command, and what the
         container's host answers.
         """
+
+    def events(self, project_id: str, after: int | None, limit: int, filters: dict[str, list[str]]) -> Happened:
+        """What happened in a project after a cursor, in order, and meets the filters: by field, the values that it may have. With None:
+        nothing, and the cursor of now."""
