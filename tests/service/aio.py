@@ -52,8 +52,9 @@ class Aio:
         self.url = f"http://127.0.0.1:{self.port}"
         self.config = folder / "zun.conf"
         self.config.write_text(
-            f"[docker]\nsocket_path = {engine.socket}\n[api]\nport = {self.port}\n[compute]\nreserved_host_memory = 0\n"
-            f"[websocket_proxy]\nwsproxy_port = 0\n{settings}"
+            f"[docker]\nsocket_path = {engine.socket}\n[api]\nport = {self.port}\n[websocket_proxy]\nwsproxy_port = 0\n"
+            # The last group is the one that settings without a group of their own belong to.
+            f"[compute]\nreserved_host_memory = 0\n{settings}"
         )
         self.log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
