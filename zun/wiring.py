@@ -57,7 +57,7 @@ from zun.interfaces.store import Store
 from zun.pulse import Pulse
 from zun.rpc import local
 from zun.rpc.doors import TcpDoors
-from zun.wsproxy import websocket
+from zun.wsproxy import follow, websocket
 from zun.wsproxy.app import Path as StreamPath
 from zun.wsproxy.app import Proxy, StreamServer
 from zun.wsproxy.sse import EventStreams
@@ -374,7 +374,9 @@ def stream_server(conf: cfg.ConfigOpts, streams: rpc.Streams, listening: socket.
         max_streams=options.max_streams,
         max_streams_per_project=options.max_streams_per_project,
     )
-    return StreamServer(proxy, [StreamPath("/", websocket.serve), StreamPath("/events", happening.serve)], listening)
+    return StreamServer(
+        proxy, [StreamPath("/", websocket.serve), StreamPath("/events", happening.serve), StreamPath("/logs", follow.serve)], listening
+    )
 
 
 def ask(conf: cfg.ConfigOpts, plugs: Plugs, poke: Callable[[], None], doors: DoorKeeper) -> Ask:

@@ -132,6 +132,12 @@ class Logs(msgspec.Struct, frozen=True, kw_only=True):
     timestamps: Annotated[bool, Field(doc="with the time of each line", create=kinds.BOOLEAN_QUERY)] = False
     tail: Annotated[int | None, Field(doc="only so many of the last lines", create=kinds.TAIL)] = None
     since: Annotated[datetime | None, Field(doc="only what was written since", create=kinds.SINCE)] = None
+    follow: Annotated[
+        bool,
+        Field(
+            doc="also what is written from now on: a redirection to where it is to be had", create=kinds.BOOLEAN_QUERY, since=Version(1, 41)
+        ),
+    ] = False
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):

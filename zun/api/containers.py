@@ -151,9 +151,11 @@ def act(call: Call) -> None:
     call.parts.verbs.accept(call.caller, call.row, call.verb or "", call.given)
 
 
-def logs(call: Call) -> str:
-    """``GET /containers/{id}/logs``."""
+def logs(call: Call) -> str | Answer:
+    """``GET /containers/{id}/logs``: the whole at once, or where it is followed."""
     options: Logs = call.options
+    if options.follow and call.row.host is not None:
+        return streams.follow(call)
     written = call.parts.verbs.logs(
         call.row,
         stdout=options.stdout,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlencode, urlsplit
 
 from zun import errors
-from zun.api.arguments import Execute
-from zun.api.call import Call
+from zun.api.arguments import Execute, Logs
+from zun.api.call import Answer, Call
 from zun.domain.model import Json
 from zun.domain.stream import StreamKind
 
@@ -29,6 +29,18 @@ def attach(call: Call) -> str:
         raise errors.NotInteractive(id=call.row.uuid)
     token = call.parts.streams.issue(StreamKind.ATTACH, call.row.project_id, container_uuid=call.row.uuid)
     return proxy_url(call, token=token, uuid=call.row.uuid)
+
+
+def follow(call: Call) -> Answer:
+    """Where the log of a container is followed, for one time. Raises HostNotUp."""
+    options: Logs = call.options
+    call.parts.verbs.agent(call.row, "logs")
+    asked = {name: getattr(options, name) for name in ("stdout", "stderr", "timestamps", "tail")}
+    since = None if options.since is None else options.since.isoformat()
+    token = call.parts.streams.issue(
+        StreamKind.LOGS, call.row.project_id, container_uuid=call.row.uuid, arguments={**asked, "since": since}
+    )
+    return Answer({}, location=proxy_url(call, "logs", http=True, token=token, uuid=call.row.uuid), status=307)
 
 
 def execute(call: Call) -> Json:
