@@ -170,6 +170,7 @@ def test_every_rule_of_an_operation_is_in_the_table() -> None:
         "container:remove_security_group",
         "container:network_attach",
         "container:network_detach",
+        "network:attach_external_network",
         "network:create",
         "network:delete",
     }

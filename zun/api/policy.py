@@ -66,6 +66,13 @@ EXTRA: tuple[tuple[str, Who, str, str, str], ...] = (
     ("capsule:get_one_all_projects", Who.ADMIN, "Show a capsule of any project.", "GET", "/v1/capsules/{id}"),
     ("capsule:delete_all_projects", Who.ADMIN, "Delete a capsule of any project.", "DELETE", "/v1/capsules/{id}"),
     (
+        "network:attach_external_network",
+        Who.ADMIN,
+        "Have a container in a network that is external and not shared. Asked where there is Neutron.",
+        "POST",
+        "/v1/containers",
+    ),
+    (
         "container:action:events",
         Who.ADMIN,
         "See the tracebacks in the events of an action.",
