@@ -47,6 +47,8 @@ def _call(route: Route, forms: Forms) -> Iterator[str]:
     yield f"### `{route.method} {route.path}`\n"
     yield f"{route.doc}\n"
     yield f"{_versions(route)} Answers {route.status}{_shown(route)}; else {', '.join(str(status) for status in statuses(route))}."
+    if route.streams is not None:
+        yield f"{route.streams} The answer is 307 then, with an address at the stream proxy that is good for one time."
     yield f"Policy rule `{route.rule}`, by default {route.who.value}.\n" if route.rule else "Anybody may call it.\n"
     newest = forms.get(route.options, route.entity, route.purpose, min(route.until, MAX_VERSION))
     if newest.slots:

@@ -53,3 +53,9 @@ def test_every_operation_has_a_name_of_its_own_and_every_reference_leads_somewhe
 def test_every_field_that_is_shown_says_since_when_where_that_matters(edge: Edge) -> None:
     members = edge("GET", "/openapi.json", role=None).json["components"]["schemas"]["Container"]["properties"]
     assert "since microversion 1.41" in members["health"]["description"]
+
+
+def test_calls_that_lead_to_a_stream_say_so(edge: Edge) -> None:
+    paths = edge("GET", "/openapi.json", role=None).json["paths"]
+    leading = {path for path, operations in paths.items() for each in operations.values() if "307" in each["responses"]}
+    assert leading == {"/v1/containers/{id}/logs", "/v1/events"}

@@ -85,6 +85,9 @@ def _operation(route: Route, form: Form, schemas: Schemas, bounds: Bounds) -> Js
         }
         for status in statuses(route)
     }
+    if route.streams is not None:
+        address = {"Location": {"schema": {"type": "string"}, "description": "at the stream proxy, good for one time"}}
+        refusals["307"] = {"description": route.streams, "headers": address}
     operation: Json = {
         "operationId": _identity(route),
         "summary": route.doc,

@@ -91,6 +91,8 @@ class Route:
     status: int = 200
     #: what is answered then (``api/answers.py``)
     shows: Shows = None
+    #: when it answers 307 instead, with the address of a stream
+    streams: str | None = None
     #: microversions in which the call exists
     since: Version = MIN_VERSION
     until: Version = MAX_VERSION
@@ -226,7 +228,8 @@ ROUTES: tuple[Route, ...] = (
     _act("unpause", "Thaw a container."),
     _act("kill", "Send a signal to a container.", Kill, Strict.BODY),
 
-    _ask("GET", "logs", containers.logs, Who.READER, "Read a container's log.", options=Logs, strict=Strict.QUERY, shows=str),
+    _ask("GET", "logs", containers.logs, Who.READER, "Read a container's log.", options=Logs, strict=Strict.QUERY, shows=str,
+         streams="With `follow` (1.41): where the log is told as it is written."),
     _ask("POST", "execute", containers.execute, Who.MEMBER, "Run a command in a container.", options=Execute, strict=Strict.QUERY,
                shows=containers.Executed),
     _ask("GET", "attach", streams.attach, Who.MEMBER, "Get the address of the terminal of a container that is interactive.", shows=str),
@@ -279,7 +282,8 @@ ROUTES: tuple[Route, ...] = (
 
     Route(method="GET", path="/v1/events", handler=events.index, rule="event:get_all", who=Who.READER, since=Version(1, 41),
           doc="Tell what happened to what the project has, in order, after a cursor.", options=Events, strict=Strict.QUERY,
-          shows=Many("events", events.SHAPE, paged=False, more={"cursor": int, "more": bool})),
+          shows=Many("events", events.SHAPE, paged=False, more={"cursor": int, "more": bool}),
+          streams="With `Accept: text/event-stream`: where events are told as they happen, after `since` or the header Last-Event-ID."),
 
     _place("services", places.services, "zun-service:get_all", Who.ADMIN, "List the processes of the service.",
                shows=Many("services", places.SERVICE, paged=False)),
