@@ -71,13 +71,13 @@ def said(aio: Aio, uuid: str, *command: str) -> str:
 
 
 def test_initialising_containers_end_before_the_others_begin_and_what_they_leave_is_found(own_service):
-    shared = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+    shared = {"volumeMounts": [{"name": "work", "mountPath": "/common"}]}
     uuid = pod(
         own_service,
         in_pod("web", **shared),
         initContainers=[
-            in_pod("one", "sh", "-c", "echo one >> /work/log", **shared),
-            in_pod("two", "sh", "-c", "sleep 1; echo two >> /work/log", **shared),
+            in_pod("one", "sh", "-c", "echo one >> /common/log", **shared),
+            in_pod("two", "sh", "-c", "sleep 1; echo two >> /common/log", **shared),
         ],
         volumes=[{"name": "work", "emptyDir": {}}],
     )
@@ -85,7 +85,7 @@ def test_initialising_containers_end_before_the_others_begin_and_what_they_leave
     assert shown["status"] == "Running", shown["status_reason"]
     assert [each["status"] for each in shown["init_containers"]] == ["Stopped", "Stopped"]
     (web,) = shown["containers"]
-    assert said(own_service, web["uuid"], "cat", "/work/log") == "one\ntwo\n"
+    assert said(own_service, web["uuid"], "cat", "/common/log") == "one\ntwo\n"
     gone(own_service, uuid)
     assert not list((own_service.state / "files").glob("*"))
 
