@@ -6,6 +6,26 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mysql
+
+TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+
+
+def text(length: int | None = None) -> sa.types.TypeEngine[Any]:
+    """Text compared by code point; unbounded without a length."""
+    if length is None:
+        return sa.Text().with_variant(sa.Text(collation="C"), "postgresql").with_variant(mysql.MEDIUMTEXT(), "mysql")
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
+def moment() -> sa.types.TypeEngine[Any]:
+    """A time with microseconds."""
+    return sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
+
+
+def number() -> sa.types.TypeEngine[Any]:
+    """A primary key that counts by itself."""
+    return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def add_column(table: str, column: sa.Column[Any], fill: str | None = None) -> None:

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql
+
+from zun.db.migrations.changes import TABLE, moment, number, text
 
 revision = "0008"
 down_revision = "0007"
-
-TABLE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
-
-
-def text(length: int) -> sa.types.TypeEngine[Any]:
-    """Text compared by code point."""
-    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
-
-
-def moment() -> sa.types.TypeEngine[Any]:
-    """A time with microseconds."""
-    return sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
-
-
-def number() -> sa.types.TypeEngine[Any]:
-    """A primary key that counts by itself."""
-    return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
