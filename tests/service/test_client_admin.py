@@ -1,41 +1,12 @@
 """The operator's commands of the official client, unmodified. The service is shared: what is changed is put back."""
 
-import json
-import os
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
-import pytest
-
-from tests.engines import absent
 from tests.stores import now
 from zun.db.store import SqlStore
 from zun.domain.host import COMPUTE, Host, Service
 
-OPENSTACK = Path(sys.executable).with_name("openstack")
 CONFIGURED = {"containers": 40, "cpu": 20, "memory": 51_200, "disk": 100}
-
-
-@pytest.fixture
-def openstack(service):
-    if not OPENSTACK.exists():
-        absent("python-openstackclient is not installed")
-
-    def run(*words):
-        done = subprocess.run(
-            [OPENSTACK, "--os-cloud", "zun", "appcontainer", *words],
-            env=os.environ | {"OS_CLIENT_CONFIG_FILE": str(service.clouds)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout) if "json" in words else done.stdout
-
-    return run
 
 
 def host_of(service):

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engines import absent
 from tests.service.aio import Aio, eventually
+from tests.service.official import Official
 from tests.service.test_capsules import POD, delete
-
-OPENSTACK = Path(sys.executable).with_name("openstack")
 
 TEMPLATE = """
 capsuleVersion: beta
@@ -33,48 +27,36 @@ spec:
     resources: {requests: {cpu: 0.1, memory: 32}}
 """
 
-Run = Callable[..., str]
 
-
-@pytest.fixture
-def capsule(service: Aio) -> Iterator[Run]:
-    if not OPENSTACK.exists():
-        absent("python-openstackclient is not installed")
-    environment = os.environ | {"OS_CLIENT_CONFIG_FILE": str(service.clouds)}
-
-    def run(*words: str, succeeds: bool = True) -> str:
-        command = [str(OPENSTACK), "--os-cloud", "zun", "capsule", *words]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-        assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
-        return done.stdout if succeeds else done.stdout + done.stderr
-
-    yield run
+@pytest.fixture(autouse=True)
+def _gone(service: Aio) -> Iterator[None]:
+    yield
     for row in service.get("/capsules").json()["capsules"]:
         delete(service, row["uuid"])
 
 
-def test_a_template_is_created_listed_shown_and_deleted(capsule: Run, service: Aio, tmp_path: Path) -> None:
+def test_a_template_is_created_listed_shown_and_deleted(capsule: Official, service: Aio, tmp_path: Path) -> None:
     file = tmp_path / "capsule.yaml"
     file.write_text(TEMPLATE)
-    made = json.loads(capsule("create", "--file", str(file), "-f", "json"))
+    made = capsule("create", "--file", str(file), "-f", "json")
     assert (made["name"], made["status"], made["labels"]) == ("template", "Creating", {"app": "web"})
-    eventually(lambda: json.loads(capsule("show", "-f", "json", "template"))["status"] == "Running")
-    (row,) = json.loads(capsule("list", "-f", "json"))
+    eventually(lambda: capsule("show", "-f", "json", "template")["status"] == "Running")
+    (row,) = capsule("list", "-f", "json")
     assert (row["uuid"], row["name"], row["status"]) == (made["uuid"], "template", "Running")
     assert row["addresses"], "the client makes a text of them"
     assert "has been accepted" in capsule("delete", "template")
-    eventually(lambda: json.loads(capsule("list", "-f", "json")) == [])
+    eventually(lambda: capsule("list", "-f", "json") == [])
 
 
-def test_a_pod_is_created_from_its_file(capsule: Run, tmp_path: Path) -> None:
+def test_a_pod_is_created_from_its_file(capsule: Official, tmp_path: Path) -> None:
     file = tmp_path / "pod.yaml"
     file.write_text(POD)
-    made = json.loads(capsule("create", "--file", str(file), "-f", "json"))
+    made = capsule("create", "--file", str(file), "-f", "json")
     assert [one["name"] for one in made["containers"]] == ["serve", "look"]
-    assert json.loads(capsule("list", "--sort-key", "name", "--all-projects", "-f", "json"))[0]["name"] == "shop"
+    assert capsule("list", "--sort-key", "name", "--all-projects", "-f", "json")[0]["name"] == "shop"
 
 
-def test_what_cannot_be_honoured_is_told(capsule: Run, tmp_path: Path) -> None:
+def test_what_cannot_be_honoured_is_told(capsule: Official, tmp_path: Path) -> None:
     file = tmp_path / "pod.yaml"
     file.write_text(POD.replace("spec:\n", "spec:\n  hostNetwork: true\n", 1))
     assert "'spec.hostNetwork' cannot be honoured: a capsule has an address of its own." in capsule(
@@ -82,7 +64,7 @@ def test_what_cannot_be_honoured_is_told(capsule: Run, tmp_path: Path) -> None:
     )
 
 
-def test_what_is_not_there(capsule: Run) -> None:
+def test_what_is_not_there(capsule: Official) -> None:
     assert "Capsule nobody could not be found." in capsule("show", "nobody", succeeds=False)
     # A fault of the client: it prints what failed, and ends as if it had not.
     assert "Delete for capsule nobody failed" in capsule("delete", "nobody")

@@ -1,38 +1,9 @@
 """The official client's commands on images and registries, unmodified."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from tests.engines import absent
 from tests.registries import PASSWORD, USER, Index
 from tests.service.aio import eventually
-
-OPENSTACK = Path(sys.executable).with_name("openstack")
-
-
-@pytest.fixture
-def openstack(service):
-    if not OPENSTACK.exists():
-        absent("python-openstackclient is not installed")
-
-    def run(*words, succeeds=True):
-        done = subprocess.run(
-            [OPENSTACK, "--os-cloud", "zun", "appcontainer", *words],
-            env=os.environ | {"OS_CLIENT_CONFIG_FILE": str(service.clouds)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
-        return json.loads(done.stdout) if "json" in words else done.stdout + done.stderr
-
-    return run
 
 
 @pytest.fixture

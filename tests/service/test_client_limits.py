@@ -1,33 +1,12 @@
 """Limits, rebuilds and health checks by the official client, unmodified, on a real engine."""
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.engines import absent
 from tests.service.aio import Aio, eventually
 from zun.drivers.runtime.docker_http import DockerHttp
-
-OPENSTACK = Path(sys.executable).with_name("openstack")
-
-
-@pytest.fixture
-def openstack(service):
-    if not OPENSTACK.exists():
-        absent("python-openstackclient is not installed")
-    environment = os.environ | {"OS_CLIENT_CONFIG_FILE": str(service.clouds)}
-
-    def run(*words):
-        command = [OPENSTACK, "--os-cloud", "zun", "appcontainer", *words]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
 
 
 @pytest.fixture

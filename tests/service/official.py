@@ -1,0 +1,81 @@
+"""The official client, unmodified, run in this process: as a process of its own each command would take two seconds to begin.
+
+``openstack("list", "-f", "json")`` is what ``openstack --os-cloud zun appcontainer list -f json`` does, and ``capsule(...)`` the same of
+``openstack capsule``. What comes back is what a person would read, or with ``-f json`` the value that it says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.engines import absent
+from tests.service.aio import Aio
+
+
+class Official:
+    """One of the client's groups of commands, at the newest microversion unless ``at`` says another one."""
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+
+    def __call__(self, *words: str, succeeds: bool = True, at: str = "1") -> Any:
+        """Run a command; the test fails if it does not end as it should. A command that failed answers what it has said."""
+        code, out, err = run("--os-container-api-version", at, self._group, *words)
+        assert (code == 0) is succeeds, f"{' '.join(words)} ended with {code}: {out}{err}"
+        return json.loads(out) if succeeds and "json" in words else out + err
+
+
+def run(*words: str) -> tuple[int, str, str]:
+    """``openstack --os-cloud zun`` with these words: its exit code, output and errors."""
+    from openstackclient.shell import OpenStackShell
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _as_it_was():
+        try:
+            code = OpenStackShell().run(["--os-cloud", "zun", *words])
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    return code, out.getvalue(), err.getvalue()
+
+
+@contextlib.contextmanager
+def _as_it_was() -> Iterator[None]:
+    """The client takes the process for its own: it sets up logging and silences warnings. Put back."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
+@pytest.fixture
+def openstack(service: Aio, monkeypatch: pytest.MonkeyPatch) -> Official:
+    """``openstack appcontainer``, by an administrator."""
+    return _group("appcontainer", service, monkeypatch)
+
+
+@pytest.fixture
+def capsule(service: Aio, monkeypatch: pytest.MonkeyPatch) -> Official:
+    """``openstack capsule``, by an administrator."""
+    return _group("capsule", service, monkeypatch)
+
+
+def _group(name: str, service: Aio, monkeypatch: pytest.MonkeyPatch) -> Official:
+    try:
+        import openstackclient.shell  # noqa: F401
+        import zunclient  # noqa: F401
+    except ImportError:
+        absent("python-openstackclient or python-zunclient is not installed")
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(service.clouds))
+    return Official(name)
