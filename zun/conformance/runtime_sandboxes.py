@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 
 import pytest
 
 from zun import errors
-from zun.conformance.runtime_bench import ASKS, NEEDS_64, SERVES, SHOWS_INIT, STUBBORN, WAITS, Bench, RuntimeFixtures, eventually, new_uuid
+from zun.conformance.runtime_bench import (
+    ASKS,
+    NEEDS_64,
+    PATIENCE,
+    SERVES,
+    SHOWS_INIT,
+    STUBBORN,
+    WAITS,
+    Bench,
+    RuntimeFixtures,
+    eventually,
+    new_uuid,
+)
 from zun.domain.lifecycle import EngineState
 from zun.interfaces.runtime import Runtime, SandboxSpec
 
@@ -147,6 +161,44 @@ class SandboxConformance(RuntimeFixtures):
         elsewhere = bench.running(WAITS, sandbox_uuid=bench.sandbox(network=network))
         eventually(lambda: bench.runtime.execute(beside, ASKS, timeout=10, limit=1000).exit_code == 0)
         assert bench.runtime.execute(elsewhere, ASKS, timeout=10, limit=1000).exit_code != 0
+
+    @pytest.mark.parametrize("network", ["none", "engine"])
+    def test_a_connection_can_be_made_from_inside_a_sandboxs_network(self, bench: Bench, network: str) -> None:
+        sandbox = bench.sandbox(network=network)
+        bench.running(SERVES, sandbox_uuid=sandbox)
+
+        def answered(host: str | None) -> bool:
+            with contextlib.suppress(ConnectionRefusedError), bench.runtime.dial(sandbox, 8080, host=host, timeout=PATIENCE) as made:
+                with contextlib.suppress(OSError):  # it may have said all before it is asked
+                    made.sendall(b"GET /passwd HTTP/1.0\r\n\r\n")
+                return b" 200 OK" in made.recv(1000)
+            return False
+
+        eventually(lambda: answered(None))
+        eventually(lambda: answered("127.0.0.1"))
+
+    def test_nobody_is_reached_where_nobody_listens(self, bench: Bench) -> None:
+        sandbox = bench.sandbox(network="engine")
+        with pytest.raises(ConnectionRefusedError):
+            bench.runtime.dial(sandbox, 8080, timeout=PATIENCE)
+        with socket.socket() as ours:
+            ours.bind(("0.0.0.0", 0))  # noqa: S104 - what listens on the host is not in the sandbox's network
+            ours.listen()
+            with pytest.raises(ConnectionRefusedError):
+                bench.runtime.dial(sandbox, ours.getsockname()[1], host="127.0.0.1", timeout=PATIENCE)
+
+    def test_no_connection_is_made_without_a_sandbox_that_runs(self, bench: Bench) -> None:
+        with pytest.raises(errors.NoSuchObject):
+            bench.runtime.dial(new_uuid(), 8080, timeout=PATIENCE)
+        sandbox = bench.sandbox()
+        self.kill_sandbox(bench, (bench.runtime.sandbox(sandbox) or pytest.fail("no sandbox")).engine_id, sandbox)
+        eventually(lambda: (state := bench.runtime.sandbox(sandbox)) is not None and not state.running)
+        with pytest.raises(errors.NotRunning):
+            bench.runtime.dial(sandbox, 8080, timeout=PATIENCE)
+
+    def test_a_connection_of_another_cloud_cannot_be_made(self, bench: Bench, stranger: Runtime) -> None:
+        with pytest.raises(errors.NoSuchObject):
+            stranger.dial(bench.sandbox(), 8080, timeout=PATIENCE)
 
     def test_every_container_is_its_own_process_1(self, bench: Bench) -> None:
         sandbox = bench.sandbox()

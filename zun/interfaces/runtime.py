@@ -10,6 +10,7 @@ and :class:`~zun.errors.NotRunning` where its state forbids the call. All are sa
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -331,6 +332,13 @@ class Runtime(Streaming, Protocol):
     def execute(self, uuid: str, command: Sequence[str], *, timeout: float, limit: int) -> ExecResult:
         """Run a command in it and wait. Raises ExecTimeout after ``timeout`` seconds, having ended the command; at most ``limit`` bytes
         of output are kept."""
+
+    def dial(self, sandbox_uuid: str, port: int, *, host: str | None = None, timeout: float) -> socket.socket:
+        """A TCP connection from inside a running sandbox's network to an address there; without a ``host`` to the sandbox's own, or to
+        loopback where it has none. It is the caller's to close, and its steps have ``timeout`` seconds each.
+
+        Raises OSError where nobody takes it, TimeoutError among them; EngineError where the network cannot be entered.
+        """
 
     def top(self, uuid: str, ps_args: str | None = None) -> ProcessList:
         """Its processes. Raises EngineError for arguments that ps refuses."""

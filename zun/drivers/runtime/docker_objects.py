@@ -36,6 +36,12 @@ class Objects:
         wanted = [f"{labels.DEPLOYMENT}={self.deployment}"]
         return {"label": wanted + [f"{labels.PREFIX}{name}={value}" for name, value in more.items()]}
 
+    def owns(self, marks: dict[str, str] | None, sandbox_uuid: str) -> bool:
+        """Whether these are the labels of a sandbox of this deployment."""
+        mark = labels.read(marks)
+        ours = (marks or {}).get(labels.DEPLOYMENT) == self.deployment
+        return ours and mark is not None and (mark.sandbox, mark.container) == (sandbox_uuid, None)
+
     def listed(self, **more: str) -> list[Json]:
         """Lines of ``GET /containers/json``, whatever their state."""
         filters = msgspec.json.encode(self.filter(**more)).decode()

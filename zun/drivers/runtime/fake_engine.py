@@ -11,8 +11,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from zun import errors
 from zun.domain.lifecycle import EngineState, Health
@@ -44,6 +45,8 @@ class Program:
     #: it listens on this port, or asks this port of its own host and fails when nobody answers
     listens: int | None = None
     asks: int | None = None
+    #: what it says to whoever connects to the port that it listens on
+    answers: bytes = b"HTTP/1.0 200 OK\r\n\r\n"
     #: what it reads it writes
     echoes: bool = False
     #: it shows the command of the process 1 that it sees
@@ -208,6 +211,12 @@ class FakeEngine:
         if thing.health is not health:
             thing.health = health
             self.tell(thing, f"health_status: {health}")
+
+    def change(self, uuid: str, **program: Any) -> None:
+        """The container's program does otherwise from now on, until it is started anew."""
+        with self.changed:
+            thing = self._live(uuid)
+            thing.program = replace(thing.program, **program)
 
     def lose(self, uuid: str) -> None:
         """Everything of this uuid vanishes behind our back: a container's revisions, or a sandbox without its containers."""

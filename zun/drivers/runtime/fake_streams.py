@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
+import os
 import posixpath
 import select
 import socket
@@ -30,6 +32,7 @@ class FakeStreams:
     _closed: bool
     _call: Callable[..., AbstractContextManager[None]]
     _need: Callable[..., Thing]
+    _sandbox: Callable[[str], Thing | None]
 
     # -- terminals -------------------------------------------------------------------------------
 
@@ -156,6 +159,26 @@ class FakeStreams:
                             found.files[where.rstrip("/") + posixpath.normpath("/" + member.name.lstrip("/"))] = content.read()
             except tarfile.TarError as error:
                 raise errors.InvalidArchive(path=path, reason=str(error)) from error
+
+    # -- connections -----------------------------------------------------------------------------
+
+    def dial(self, sandbox_uuid: str, port: int, *, host: str | None = None, timeout: float) -> socket.socket:
+        """Whoever listens there has said its say already."""
+        with self._call("dial", sandbox_uuid):
+            sandbox = self._sandbox(sandbox_uuid)
+            if sandbox is None:
+                raise errors.NoSuchObject(id=sandbox_uuid, engine="fake")
+            if sandbox.state is not E.RUNNING:
+                raise errors.NotRunning(id=sandbox_uuid, reason="it is no more")
+            within = (each for each in self._engine.things.values() if each.sandbox is sandbox and each.state is E.RUNNING)
+            program = next((each.program for each in within if each.program.listens == port), None)
+        if program is None:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+        ours, theirs = socket.socketpair()
+        ours.settimeout(timeout)
+        with theirs:
+            theirs.sendall(program.answers)
+        return ours
 
     # -- within ----------------------------------------------------------------------------------
 
