@@ -6,7 +6,6 @@ What is here knows neither time nor network. ``compute/probing.py`` asks and wai
 from __future__ import annotations
 
 import enum
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +13,6 @@ from typing import Any
 import msgspec
 
 from zun.domain.lifecycle import Health
-
-LOG = logging.getLogger(__name__)
 
 #: how much of an answer is shown, in characters
 MAX_WORDS = 400
@@ -85,14 +82,8 @@ class Probes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def load(stored: Mapping[str, Any]) -> Probes | None:
-    """The probes of a row; None where it has none, or what is no probes: one bad row must not keep an agent from starting."""
-    if not stored:
-        return None
-    try:
-        return msgspec.convert(stored, Probes)
-    except msgspec.ValidationError as error:
-        LOG.error("a container's probes cannot be read, and are not asked: %s", error)
-        return None
+    """The probes of a row; None where it has none. Raises ValueError for what is no probes."""
+    return msgspec.convert(stored, Probes) if stored else None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
