@@ -36,7 +36,11 @@ class Official:
 def run(*words: str) -> tuple[int, str, str]:
     """``openstack --os-cloud zun`` with these words: its exit code, output and errors."""
     from openstackclient.shell import OpenStackShell
+    from osc_lib.clientmanager import ClientCache, ClientManager
 
+    for cached in vars(ClientManager).values():
+        if isinstance(cached, ClientCache):
+            cached._handle = None  # of the command before: of another microversion, or of another service
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _as_it_was():
         try:
@@ -51,6 +55,7 @@ def _as_it_was() -> Iterator[None]:
     """The client takes the process for its own: it sets up logging and silences warnings. Put back."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
+    root.handlers.clear()
     try:
         with warnings.catch_warnings():
             yield

@@ -14,12 +14,27 @@ def host_of(service):
     return only["host"]
 
 
+def test_hosts(openstack, service):
+    (row,) = openstack("host", "list", "-f", "json", "--limit", "1", "--sort-key", "hostname", "--sort-dir", "desc")
+    shown = openstack("host", "show", "-f", "json", row["hostname"])
+    assert (shown["uuid"], shown["mem_total"], shown["cpus"]) == (row["uuid"], row["mem_total"], row["cpus"])
+    assert openstack("host", "show", "-f", "json", row["uuid"])["os_type"] == "linux"
+    assert openstack("host", "list", "-f", "json", "--marker", row["uuid"]) == []
+    assert openstack("host", "show", "nowhere", succeeds=False).startswith("Compute host nowhere could not be found. (HTTP 404)")
+
+
 def test_quotas(openstack, service):
     project = uuid.uuid4().hex
     assert openstack("quota", "update", "-f", "json", "--containers", "3", "--memory", "-1", project) == {
         **CONFIGURED,
         "containers": 3,
         "memory": -1,
+    }
+    assert openstack("quota", "update", "-f", "json", "--cpu", "7", "--disk", "8", project) == {
+        "containers": 3,
+        "memory": -1,
+        "cpu": 7,
+        "disk": 8,
     }
     usages = openstack("quota", "get", "-f", "json", "--usages", project)
     assert usages["containers"] == {"limit": 3, "in_use": 0}
@@ -33,6 +48,11 @@ def test_quota_classes(openstack):
     # Another class than the default, because a class once made stays: there is no call that takes it away.
     assert openstack("quota", "class", "update", "-f", "json", "--cpu", "7", "gold") == {**CONFIGURED, "cpu": 7}
     assert openstack("quota", "class", "get", "-f", "json", "gold") == {**CONFIGURED, "cpu": 7}
+    limits = {"containers": 1, "cpu": 2, "memory": 3, "disk": 4}
+    assert (
+        openstack("quota", "class", "update", "-f", "json", "--containers", "1", "--cpu", "2", "--memory", "3", "--disk", "4", "lead")
+        == limits
+    )
 
 
 def test_a_service_is_disabled_forced_down_and_put_back(openstack, service):

@@ -44,6 +44,8 @@ def test_a_template_is_created_listed_shown_and_deleted(capsule: Official, servi
     (row,) = capsule("list", "-f", "json")
     assert (row["uuid"], row["name"], row["status"]) == (made["uuid"], "template", "Running")
     assert row["addresses"], "the client makes a text of them"
+    assert capsule("list", "--limit", "1", "--sort-dir", "desc", "-f", "json") == [row]
+    assert capsule("list", "--marker", row["uuid"], "-f", "json") == []
     assert "has been accepted" in capsule("delete", "template")
     eventually(lambda: capsule("list", "-f", "json") == [])
 

@@ -22,6 +22,25 @@ def test_registries_are_listed_shown_and_changed(openstack, ours, front):
     changed = openstack("registry", "update", "-f", "json", "ours", "--username", "somebody")
     assert (changed["username"], changed["password"]) == ("somebody", "***")
     assert openstack("registry", "list", "-f", "json", "--username", USER) == []
+    moved = openstack("registry", "update", "-f", "json", "ours", "--domain", "registry.example", "--password", "new", "--name", "theirs")
+    assert (moved["uuid"], moved["name"], moved["domain"], moved["password"]) == (ours["uuid"], "theirs", "registry.example", "***")
+
+
+def test_each_filter_of_registries(openstack, ours, front, service):
+    project = service.get(f"/registries/{ours['uuid']}").json()["registry"]["project_id"]
+    other = openstack("registry", "create", "-f", "json", "--domain", "registry.example", "--name", "another")
+
+    def names(found):
+        return [row["name"] for row in found]
+
+    assert names(openstack("registry", "list", "-f", "json", "--name", "ours")) == ["ours"]
+    assert names(openstack("registry", "list", "-f", "json", "--domain", front.address)) == ["ours"]
+    assert names(openstack("registry", "list", "-f", "json", "--user-id", "admin", "--project-id", project)) == ["ours", "another"]
+    assert names(openstack("registry", "list", "-f", "json", "--all-projects", "--sort-key", "name")) == ["another", "ours"]
+    assert names(openstack("registry", "list", "-f", "json", "--sort-key", "name", "--sort-dir", "desc")) == ["ours", "another"]
+    assert names(openstack("registry", "list", "-f", "json", "--limit", "1")) == ["ours"]
+    assert names(openstack("registry", "list", "-f", "json", "--limit", "1", "--marker", ours["uuid"])) == ["another"]
+    assert openstack("registry", "delete", other["uuid"]).startswith("Request to delete registry")
 
 
 def test_a_container_is_made_of_a_private_image(openstack, ours, front, service):
@@ -39,6 +58,9 @@ def test_an_image_is_pulled_listed_shown_and_deleted(openstack, service):
     assert (made["repo"], made["tag"], made["host"]) == ("127.0.0.1:1/team/web", "1", host["hostname"])
     assert made["uuid"] in {row["uuid"] for row in openstack("image", "list", "-f", "json")}
     assert openstack("image", "show", "-f", "json", made["uuid"])["tag"] == "1"
+    ordered = openstack("image", "list", "-f", "json", "--limit", "1", "--sort-key", "repo", "--sort-dir", "asc")
+    assert [row["repo"] for row in ordered] == ["127.0.0.1:1/team/web"]
+    assert openstack("image", "list", "-f", "json", "--marker", made["uuid"]) == []
     assert "accepted" in openstack("image", "delete", made["uuid"])
     eventually(lambda: service.get(f"/images/{made['uuid']}").status_code == 404)
 

@@ -96,7 +96,7 @@ def test_memory_that_is_in_use_cannot_be_taken_away(service, made):
 def test_rebuild_waits_until_it_is_done(openstack, service, made):
     uuid = made()
     before = inspected(service, uuid)["Id"]
-    openstack("rebuild", "--image", "busybox:latest", "--wait", uuid)
+    openstack("rebuild", "--image", "busybox:latest", "--image-driver", "docker", "--wait", uuid)
     after = service.wait(uuid, "Running")
     assert (after["image"], after["status_reason"]) == ("busybox:latest", None)
     assert inspected(service, uuid)["Id"] != before
