@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart stop test unit lint types bench constraints config-samples docs
+.PHONY: help quickstart stop cloud cloud-down test unit lint types bench constraints cloud-constraints config-samples docs
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,12 @@ quickstart: ## a running container service on this machine
 
 stop: ## end what quickstart has started
 	./quickstart --stop
+
+cloud: ## a whole OpenStack on this machine: real services, two compute hosts (as root)
+	PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 $(shell tools/find-python) -m cloud up
+
+cloud-down: ## end it, and leave nothing of it
+	PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 $(shell tools/find-python) -m cloud down
 
 test: ## every check and every test, as CI does (installs what it needs, as root)
 	./run-tests
@@ -24,7 +30,7 @@ lint: $(VENV) ## style, format, rooms, sizes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/python -m tools.sizes zun tools tests bench
+	$(BIN)/python -m tools.sizes zun tools cloud tests bench
 
 types: $(VENV) ## mypy, strict
 	$(BIN)/mypy
@@ -35,6 +41,10 @@ bench: $(VENV) ## the benchmark, as ratios
 constraints: $(VENV) ## make constraints.txt anew from pyproject.toml: the versions that everybody installs
 	printf 'uv\nhatchling>=1.25\n' | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-annotate \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make constraints' pyproject.toml - --output-file constraints.txt
+
+cloud-constraints: ## make cloud/constraints.txt anew from cloud/requirements.txt: the versions of the test cloud's services
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command 'make cloud-constraints' cloud/requirements.txt --output-file cloud/constraints.txt
 
 config-samples: $(VENV) ## make the samples under etc/ anew from the declared options and rules
 	$(BIN)/oslo-config-generator --config-file etc/zun/config-generator.conf

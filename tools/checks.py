@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     with _workplace() as variables:
         results = [] if arguments else [_run(check, variables, progress) for check in checks(venv)]
         if not arguments:
-            subprocess.run([sys.executable, "-m", "tools.sizes", "zun", "tools", "tests", "bench"], check=False)
+            subprocess.run([sys.executable, "-m", "tools.sizes", "zun", "tools", "cloud", "tests", "bench"], check=False)
         tests = Check("tests (pytest)", [venv.program("python"), "-m", "pytest", *arguments])
         results.append(_run(tests, variables, progress))
     return _summary(results, progress)

@@ -62,9 +62,49 @@ def make(environment: Environment) -> None:
     usable = _marked(environment)[1:] == [_python()]
     mark.unlink(missing_ok=True)
     if not usable:
-        _run(environment, sys.executable, "-m", "venv", "--clear", str(environment.folder))
-    _install(environment)
+        create(environment.folder)
+    target = f"{environment.repository}[{','.join(environment.extras)}]"
+    what = ["-e", target] if environment.editable else [target]
+    constraints = environment.repository / "constraints.txt"
+    install(environment.folder, constraints, what, again=["--reinstall-package", "zun-service"], cache=environment.cache)
     mark.write_text(f"{wanted}\n{_python()}\n")
+
+
+def create(folder: Path) -> None:
+    """Make an empty environment of the Python that runs this. Raises Trouble."""
+    _run(None, sys.executable, "-m", "venv", "--clear", str(folder))
+
+
+def install(folder: Path, constraints: Path, what: Sequence[str], again: Sequence[str] = (), cache: Path | None = None) -> None:
+    """Install ``what`` (pip's arguments) in the versions of ``constraints``; ``again`` are uv's options for what may be installed already.
+
+    With uv, because it takes a fifth of pip's time; with pip where uv cannot be had or does not reach the index that pip reaches.
+    """
+    python, uv = str(folder / "bin/python"), str(folder / "bin/uv")
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "-c", str(constraints)]
+    try:
+        if not Path(uv).exists():
+            _run(cache, *pip, "uv")
+        command = [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--compile-bytecode",
+            "--python",
+            python,
+            "-c",
+            str(constraints),
+            "-b",
+            str(constraints),
+        ]
+        _run(cache, *command, *again, *what)
+    except Trouble as trouble:
+        print(f"uv does not do here, so pip is used: {str(trouble).splitlines()[-1]}", file=sys.stderr)
+        _run(cache, *pip, "--upgrade", *what)
+    finally:
+        if cache is not None:
+            shutil.rmtree(cache, ignore_errors=True)
 
 
 def _marked(environment: Environment) -> list[str]:
@@ -77,31 +117,10 @@ def _python() -> str:
     return f"{sys.executable} {'.'.join(map(str, sys.version_info[:3]))}"
 
 
-def _install(environment: Environment) -> None:
-    """With uv, because it takes a fifth of pip's time; with pip where uv cannot be had or does not reach the index that pip reaches."""
-    python, uv = environment.program("python"), environment.program("uv")
-    constraints = str(environment.repository / "constraints.txt")
-    target = f"{environment.repository}[{','.join(environment.extras)}]"
-    what = ["-e", target] if environment.editable else [target]
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "-c", constraints]
-    try:
-        if not Path(uv).exists():
-            _run(environment, *pip, "uv")
-        again = ["--reinstall-package", "zun-service"]
-        command = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "-c", constraints, "-b", constraints]
-        _run(environment, *command, *again, *what)
-    except Trouble as trouble:
-        print(f"uv does not do here, so pip is used: {str(trouble).splitlines()[-1]}", file=sys.stderr)
-        _run(environment, *pip, "--upgrade", *what)
-    finally:
-        if environment.cache is not None:
-            shutil.rmtree(environment.cache, ignore_errors=True)
-
-
-def _run(environment: Environment, *command: str) -> None:
+def _run(cache: Path | None, *command: str) -> None:
     variables = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    if environment.cache is not None:
-        variables["UV_CACHE_DIR"] = str(environment.cache)
+    if cache is not None:
+        variables["UV_CACHE_DIR"] = str(cache)
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise Trouble(f"'{' '.join(command[:6])} ...' failed:\n{(done.stdout + done.stderr).strip()[-1500:]}")

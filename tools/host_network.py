@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import itertools
 import shlex
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from tools.progress import Trouble
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 _TOOLS = ("iptables", "ip6tables")
 _TABLES = ("filter", "nat", "raw")
-_POOL = ipaddress.ip_network("10.190.0.0/16")
+_POOL = "10.190.0.0/16"
 
 
 def bridge_name(folder: Path) -> str:
@@ -28,14 +29,22 @@ def add_bridge(name: str) -> None:
     """Make the bridge, with an address in a network that this machine does not know yet; there already is success."""
     if Path("/sys/class/net", name).exists():
         return
+    network = free_networks(_POOL, 1)[0]
+    _run("ip", "link", "add", name, "type", "bridge")
+    _run("ip", "address", "add", f"{network}.1/24", "dev", name)
+    _run("ip", "link", "set", name, "up")
+
+
+def free_networks(pool: str, count: int) -> list[str]:
+    """The first three numbers of networks of 254 addresses in ``pool`` that this machine has no route to. Raises Trouble."""
     routes = [line.split()[0] for line in _run("ip", "-4", "route", "show", "table", "all").splitlines() if line[:1].isdigit()]
     taken = [ipaddress.ip_network(route, strict=False) for route in routes]
-    free = next((network for network in _POOL.subnets(new_prefix=24) if not any(network.overlaps(other) for other in taken)), None)
-    if free is None:
-        raise Trouble(f"no network for containers is free in {_POOL}")
-    _run("ip", "link", "add", name, "type", "bridge")
-    _run("ip", "address", "add", f"{free[1]}/{free.prefixlen}", "dev", name)
-    _run("ip", "link", "set", name, "up")
+    networks = ipaddress.ip_network(pool).subnets(new_prefix=24)
+    free = (network for network in networks if not any(network.overlaps(other) for other in taken))
+    found = [str(network.network_address).rpartition(".")[0] for network in itertools.islice(free, count)]
+    if len(found) < count:
+        raise Trouble(f"no network for containers is free in {pool}")
+    return found
 
 
 def remember() -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""In which order the cloud comes up: as much at once as the services allow."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from cloud import daemons, fabric, furniture, schemas, software
+from cloud.services import agents, cinder, docker, glance, keystone, mariadb, memcached, neutron, openvswitch, placement, rabbitmq, registry
+from cloud.steps import Step
+from cloud.world import HOSTS, NETWORK, World
+
+_SWITCHES = (NETWORK, *HOSTS)
+
+
+def steps(world: World) -> list[Step]:
+    """All there is to do; each step does nothing where all is well already."""
+    return [*_ground(world), *_tables(world), *_services(world), *_agents(world), *_furniture(world)]
+
+
+def _ground(world: World) -> list[Step]:
+    return [
+        Step("packages of the distribution", software.install_packages),
+        Step("environment of the services", partial(software.install_environment, world.venv), ["packages of the distribution"]),
+        Step("nodes and wires", partial(_wire, world), ["packages of the distribution"]),
+        Step("mariadb", partial(mariadb.start, world), ["nodes and wires"]),
+        Step("rabbitmq", partial(rabbitmq.start, world), ["nodes and wires"]),
+        Step("memcached", partial(memcached.start, world), ["nodes and wires"]),
+        Step("registry", partial(registry.start, world), ["nodes and wires"]),
+        *(Step(f"open vswitch on {name}", partial(openvswitch.start, world, world.node(name)), ["nodes and wires"]) for name in _SWITCHES),
+        *(Step(f"docker on {name}", partial(docker.start, world, world.node(name)), ["nodes and wires"]) for name in HOSTS),
+    ]
+
+
+def _wire(world: World) -> bool:
+    daemons.shim(world)
+    return fabric.make(world)
+
+
+def _tables(world: World) -> list[Step]:
+    makers = [Step(f"tables of {name}", partial(schemas.make, world, name), ["tables from a dump"]) for name in schemas.MAKERS]
+    return [
+        Step("tables from a dump", partial(schemas.restore, world), ["mariadb", "environment of the services"]),
+        *makers,
+        Step("dump of the tables", partial(schemas.keep, world), [step.name for step in makers]),
+    ]
+
+
+def _services(world: World) -> list[Step]:
+    return [
+        # Whatever writes into the tables waits until they have been dumped.
+        Step("keystone's first administrator", partial(keystone.bootstrap, world), ["dump of the tables"]),
+        Step("keystone", partial(keystone.start, world), ["keystone's first administrator", "memcached"]),
+        Step("glance", partial(glance.start, world), ["dump of the tables"]),
+        Step("placement", partial(placement.start, world), ["dump of the tables"]),
+        Step("neutron", partial(neutron.start, world), ["dump of the tables", "rabbitmq"]),
+        Step("neutron's rpc server", partial(neutron.start_rpc, world), ["dump of the tables", "rabbitmq"]),
+        Step("cinder", partial(cinder.start, world), ["dump of the tables", "rabbitmq"]),
+        Step("cinder's scheduler", partial(cinder.start_scheduler, world), ["dump of the tables", "rabbitmq"]),
+        Step("cinder's volume service", partial(cinder.start_volume, world), ["dump of the tables", "rabbitmq"]),
+    ]
+
+
+def _agents(world: World) -> list[Step]:
+    return [
+        *(
+            Step(
+                f"switch agent on {name}",
+                partial(agents.start_switch, world, world.node(name)),
+                [f"open vswitch on {name}", "neutron's rpc server"],
+            )
+            for name in _SWITCHES
+        ),
+        Step("dhcp agent", partial(agents.start_dhcp, world), [f"open vswitch on {NETWORK}", "neutron's rpc server"]),
+        Step("l3 agent", partial(agents.start_l3, world), [f"open vswitch on {NETWORK}", "neutron's rpc server"]),
+    ]
+
+
+def _furniture(world: World) -> list[Step]:
+    return [
+        Step("keys", partial(furniture.write_keys, world)),
+        Step("users and catalog", partial(furniture.furnish, world, "identity"), ["keystone"]),
+        Step("networks", partial(furniture.furnish, world, "networks"), ["users and catalog", "neutron", "neutron's rpc server"]),
+        Step("volume types", partial(furniture.furnish, world, "volumes"), ["users and catalog", "cinder"]),
+    ]

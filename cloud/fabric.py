@@ -1,0 +1,84 @@
+"""The wires between the nodes: a management network, an underlay for tunnels, and a public network.
+
+The bridges are in a node of their own, so that they go when it goes and no rule of this machine's own firewall is asked. This machine has
+one end of two wires: into the management network, and into the public one, as the router at the edge of the cloud's floating addresses.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from cloud import nodes, remains
+from cloud.nodes import Node
+from cloud.world import CONTROLLER, FABRIC, NETWORK, World
+from tools.progress import Trouble
+
+MANAGEMENT, UNDERLAY, PUBLIC = "mgmt", "underlay", "public"
+#: interfaces of the nodes
+MANAGEMENT_PORT, UNDERLAY_PORT, PUBLIC_PORT = "mgmt0", "underlay0", "public0"
+
+
+def make(world: World) -> bool:
+    """See that all nodes are up and wired. Returns whether anything was to be done; then every node is new and empty of processes."""
+    everybody = (world.node(FABRIC), *world.nodes())
+    if all(node.init is not None for node in everybody):
+        return False
+    remove(world)
+    for node in everybody:
+        # The databases' and images' files of the controller are worth keeping; what a switch or an engine remembers of its ports is not.
+        if node.name != CONTROLLER:
+            nodes.forget(node)
+        node.folder.mkdir(parents=True, exist_ok=True)
+        (node.folder / "hosts").write_text(_hosts(world))
+        node.start()
+    fabric = world.node(FABRIC)
+    for bridge in (MANAGEMENT, UNDERLAY, PUBLIC):
+        fabric.run("ip", "link", "add", bridge, "up", "type", "bridge")
+    for node in world.nodes():
+        _wire(fabric, MANAGEMENT, node, MANAGEMENT_PORT)
+        node.run("ip", "address", "add", f"{node.address}/24", "dev", MANAGEMENT_PORT)
+        if node.underlay:
+            _wire(fabric, UNDERLAY, node, UNDERLAY_PORT)
+    _wire(fabric, PUBLIC, world.node(NETWORK), PUBLIC_PORT)
+    _wire_machine(world, fabric, MANAGEMENT, world.gateway)
+    _wire_machine(world, fabric, PUBLIC, f"{world.public}.1")
+    return True
+
+
+def remove(world: World) -> None:
+    """End all nodes, and with them all that runs in them; returns when their wires are gone too. None there is as good."""
+    remains.end_nodes(world.folder)
+    remains.await_links_gone(world.tag)
+
+
+def _hosts(world: World) -> str:
+    lines = ["127.0.0.1 localhost", "::1 localhost", f"{world.gateway} machine"]
+    return "\n".join([*lines, *(f"{node.address} {node.name}" for node in world.nodes())]) + "\n"
+
+
+def _wire(fabric: Node, bridge: str, node: Node, port: str) -> None:
+    """A wire from a bridge to a node's port."""
+    here = f"{bridge[:4]}-{node.name}"[:15]
+    _ip("link", "add", here, "netns", str(fabric.init), "type", "veth", "peer", "name", port, "netns", str(node.init))
+    fabric.run("ip", "link", "set", here, "master", bridge, "up")
+    node.run("ip", "link", "set", port, "up")
+
+
+def _wire_machine(world: World, fabric: Node, bridge: str, address: str) -> None:
+    """A wire from a bridge to this machine itself."""
+    here = f"{world.tag}-{bridge}"
+    _ip("link", "add", here, "type", "veth", "peer", "name", "machine", "netns", str(fabric.init))
+    fabric.run("ip", "link", "set", "machine", "name", f"{bridge[:4]}-machine", "master", bridge, "up")
+    # No IPv6 address of its own: nothing here speaks to it.
+    with suppress(OSError):
+        Path(f"/proc/sys/net/ipv6/conf/{here}/disable_ipv6").write_text("1\n")
+    _ip("address", "add", f"{address}/24", "dev", here)
+    _ip("link", "set", here, "up")
+
+
+def _ip(*arguments: str) -> None:
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Trouble(f"'ip {' '.join(arguments)}' failed: {done.stderr.strip()}")

@@ -1,0 +1,52 @@
+"""Neutron's agents: the switch's on every host, those of DHCP and routers on the network node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cloud import daemons, ini
+from cloud.daemons import Daemon
+from cloud.ini import Settings
+from cloud.nodes import Node
+from cloud.services import neutron, openvswitch, settings
+from cloud.world import NETWORK, World
+
+_INTERFACES: Settings = {
+    "DEFAULT": {"interface_driver": "openvswitch"},
+    "ovs": {"ovsdb_connection": openvswitch.CONNECTION, "datapath_type": "netdev", "integration_bridge": openvswitch.INTEGRATION},
+}
+
+
+def start_switch(world: World, node: Node) -> bool:
+    """See that a node's switch does what Neutron says."""
+    ovs: dict[str, ini.Value] = {**_INTERFACES["ovs"], "local_ip": node.underlay}
+    if node.name == NETWORK:
+        ovs["bridge_mappings"] = f"{neutron.PHYSICAL}:{openvswitch.EXTERNAL}"
+    own: Settings = {
+        "ovs": ovs,
+        "agent": {"tunnel_types": ["vxlan"], "l2_population": True, "arp_responder": True},
+        "securitygroup": {"enable_security_group": True, "firewall_driver": "openvswitch"},
+    }
+    return daemons.start(world, _daemon(world, node, "openvswitch", own))
+
+
+def start_dhcp(world: World) -> bool:
+    """See that networks have DHCP."""
+    own: Settings = {"DEFAULT": {"enable_isolated_metadata": False, "resync_interval": 5}}
+    return daemons.start(world, _daemon(world, world.node(NETWORK), "dhcp", ini.merged(_INTERFACES, own)))
+
+
+def start_l3(world: World) -> bool:
+    """See that networks have routers."""
+    own: Settings = {"DEFAULT": {"agent_mode": "legacy", "enable_metadata_proxy": False}}
+    return daemons.start(world, _daemon(world, world.node(NETWORK), "l3", ini.merged(_INTERFACES, own)))
+
+
+def _daemon(world: World, node: Node, kind: str, own: Settings) -> Daemon:
+    name = f"neutron-{kind}-agent"
+    folder: Path = settings.folder(node, neutron.SERVICE)
+    files = {
+        folder / f"{kind}_agent.ini": ini.render(ini.merged(neutron.of_node(world, node), own)),
+    }
+    command = [world.program(name), *(word for file in files for word in ("--config-file", str(file)))]
+    return Daemon(name, node, command, lambda: True, files)
