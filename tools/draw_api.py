@@ -89,8 +89,8 @@ def _members(shape: Shape) -> Iterator[str]:
         about = declared.field
         said = about.doc + (" (administrators only)" if about.admin else "")
         yield f"| `{name}` | {_type(schemas.member(declared))} | {_since(about.shown_since)} | {said.strip()} |"
-    for name, make in shape.computed.items():
-        yield f"| `{name}` | {_type(schemas.typed(returned(make)))} | | |"
+    for name, make in shape.computed(MAX_VERSION).items():
+        yield f"| `{name}` | {_type(schemas.typed(returned(make)))} | {_since(shape.since(name))} | |"
 
 
 def _type(schema: Json) -> str:

@@ -233,6 +233,10 @@ class HostNotUp(Conflict):
     text = "Host {host} is not up, so it cannot {verb} container {id} now."
 
 
+class HostDraining(Conflict):
+    text = "Cannot {verb} {what} {id}: its host is being taken out of service."
+
+
 class HostInUse(Conflict):
     text = "Host {host} has {count} container(s). Delete them, or say that the host is down and delete them, before its service."
 

@@ -29,6 +29,7 @@ from zun.compute.loop import AgentLoop, Pace
 from zun.conductor.accept import Accept, Defaults
 from zun.conductor.admin import Admin
 from zun.conductor.archives import Archives
+from zun.conductor.drain import Drain
 from zun.conductor.events import Forget
 from zun.conductor.images import HostImages
 from zun.conductor.networks import Networks
@@ -281,6 +282,7 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
     def round_of_sweeping() -> None:
         streams.sweep()
         sweep.run()
+        drain.run()
 
     sweeping = Pulse("conductor-sweep", round_of_sweeping, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
 
@@ -291,6 +293,7 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
         else:
             agents.on(host).look()
 
+    drain = Drain(store, inventory, clock=clock, poke=poke)
     defaults = decided(conf)
     vault = secrets.vault(conf)
     return ControlPlane(

@@ -94,7 +94,7 @@ class Schemas:
     def _shape(self, shape: Shape) -> Json:
         shown = shape.members(self._version)
         members = {name: self.member(declared) for name, declared in shown.items()}
-        members |= {name: self.typed(returned(make)) for name, make in shape.computed.items()}
+        members |= {name: self.typed(returned(make)) for name, make in shape.computed(self._version).items()}
         required = [name for name in members if name not in shape.admin]
         return {"type": "object", "properties": members, "required": required}
 

@@ -234,6 +234,22 @@ class Disable(OneService, frozen=True, kw_only=True):
     disabled_reason: Annotated[str | None, Field(doc="why", create=kinds.REASON)] = None
 
 
+class Enable(OneService, frozen=True, kw_only=True):
+    """Whether what a drain has stopped on the host is started again."""
+
+    restart: Annotated[
+        bool, Field(doc="start again what the last drain of the host has stopped", create=kinds.BOOLEAN_QUERY, since=Version(1, 41))
+    ] = False
+
+
+class Drain(Disable, frozen=True, kw_only=True):
+    """How long the containers of the host have to end."""
+
+    timeout: Annotated[
+        int, Field(doc="seconds until the last container must have been stopped; 600 unless given", create=kinds.DRAIN_TIMEOUT)
+    ] = 600
+
+
 class ForceDown(OneService, frozen=True, kw_only=True):
     """Whether a service counts as down, whatever it says itself."""
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from zun import errors
 from zun.api import paging, paths
-from zun.api.arguments import Disable, ForceDown, OneService
+from zun.api.arguments import Disable, Drain, Enable, ForceDown, OneService
 from zun.api.call import Call
 from zun.api.reading import excerpt
 from zun.api.views import Shape, exact_time
+from zun.conductor import drain as drains
 from zun.domain import kinds
-from zun.domain.host import DEFAULT_ZONE, Host, Service, is_up
-from zun.domain.model import Json
+from zun.domain.host import DEFAULT_ZONE, DrainState, Host, Service, is_up
+from zun.domain.model import Json, Version
 from zun.domain.resources import Resources
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.store import Transaction
@@ -31,13 +33,34 @@ def _disk_used(row: Host, used: Resources) -> int:
     return used.disk
 
 
-def _number(row: Service, up: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is to be said of a service besides its row: whether it is up, and how many containers its drain has still to deal with."""
+
+    up: bool
+    left: int
+
+
+def _number(row: Service, known: _Known) -> int:
     return row.id
 
 
-def _state(row: Service, up: bool) -> str:
-    return "up" if up else "down"
+def _state(row: Service, known: _Known) -> str:
+    return "up" if known.up else "down"
 
+
+def _drain_state(row: Service, known: _Known) -> Literal["draining", "drained", "restarting"] | None:
+    if row.drain_state is DrainState.DRAINING:
+        return "draining" if known.left else "drained"
+    return None if row.drain_state is None else "restarting"
+
+
+def _drain_left(row: Service, known: _Known) -> int:
+    return known.left
+
+
+#: the microversion from which on hosts can be drained
+_DRAINS = Version(1, 41)
 
 HOST = Shape(
     Host,
@@ -47,7 +70,8 @@ HOST = Shape(
 SERVICE = Shape(
     Service,
     without=("uuid",),
-    computed={"id": _number, "state": _state},
+    computed={"id": _number, "state": _state, "drain_state": _drain_state, "drain_left": _drain_left},
+    since={"drain_state": _DRAINS, "drain_left": _DRAINS},
     time=exact_time,
 )
 
@@ -94,21 +118,27 @@ def _used(tx: Transaction, **where: Any) -> dict[str, Resources]:
 def services(call: Call) -> Json:
     """``GET /services``: all of them, in no parts."""
     with call.parts.store.read() as tx:
-        rows = tx.find(Service)
+        rows = [(row, drains.count(tx, row)) for row in tx.find(Service)]
     now, view = call.parts.clock(), SERVICE.view(version=call.version)
-    return {"services": [view(row, is_up(row, now, call.parts.service_down_time)) for row in rows]}
+    return {"services": [view(row, _Known(is_up(row, now, call.parts.service_down_time), left)) for row, left in rows]}
 
 
 def enable(call: Call) -> Json:
     """``PUT /services/enable``."""
-    options: OneService = call.options
-    return _told(call.parts.admin.enable(options.host, options.binary), "disabled", "disabled_reason")
+    options: Enable = call.options
+    return _told_of_drain(call, call.parts.admin.enable(options.host, options.binary, restart=options.restart))
 
 
 def disable(call: Call) -> Json:
     """``PUT /services/disable``."""
     options: Disable = call.options
     return _told(call.parts.admin.disable(options.host, options.binary, options.disabled_reason), "disabled", "disabled_reason")
+
+
+def drain(call: Call) -> Json:
+    """``PUT /services/drain``: what is accepted, and how many containers are still to be stopped."""
+    options: Drain = call.options
+    return _told_of_drain(call, call.parts.admin.drain(options.host, options.binary, options.timeout, options.disabled_reason))
 
 
 def force_down(call: Call) -> Json:
@@ -125,6 +155,16 @@ def forget(call: Call) -> None:
 
 def _told(row: Service, *names: str) -> Json:
     return {"service": {name: getattr(row, name) for name in ("host", "binary", *names)}}
+
+
+def _told_of_drain(call: Call, row: Service) -> Json:
+    told = _told(row, "disabled", "disabled_reason")
+    if call.version < _DRAINS:
+        return told
+    with call.parts.store.read() as tx:
+        known = _Known(up=True, left=drains.count(tx, row))
+    more = {"drain_state": _drain_state(row, known), "drain_deadline": exact_time(row.drain_deadline), "drain_left": known.left}
+    return {"service": {**told["service"], **more}}
 
 
 def zones(call: Call) -> Json:

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from zun.api.derive import is_time
-from zun.domain.model import MAX_VERSION, Declared, Entity, Json, Version, fields
+from zun.domain.model import MAX_VERSION, MIN_VERSION, Declared, Entity, Json, Version, fields
 
 #: makes the JSON form of a row, given what the call knows besides the row
 View = Callable[[Any, Any], Json]
@@ -28,7 +28,7 @@ class Shape:
     """How rows of an entity are shown.
 
     ``without`` names shown fields that this resource leaves out. ``computed`` are members that no column holds: functions of the row and
-    of what the call knows besides it.
+    of what the call knows besides it; ``since`` names those that appear only from a microversion on.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Shape:
         *,
         without: Iterable[str] = (),
         computed: Mapping[str, Callable[[Any, Any], Any]] | None = None,
+        since: Mapping[str, Version] | None = None,
         time: Callable[[datetime | None], str | None] = blank_time,
     ) -> None:
         declared = fields(entity)
@@ -44,6 +45,7 @@ class Shape:
         self.name = entity.__name__
         self._fields = {name: each for name, each in declared.items() if each.field.shown and name not in set(without)}
         self._computed = dict(computed or {})
+        self._since = dict(since or {})
         self._time = time
         self._views: dict[tuple[frozenset[str], Version], View] = {}
         #: what is shown only to who passes the rule of the field
@@ -63,10 +65,13 @@ class Shape:
         """The fields that are shown at a microversion, hidden ones included."""
         return {name: each for name, each in self._fields.items() if each.field.shown_since <= version}
 
-    @property
-    def computed(self) -> Mapping[str, Callable[[Any, Any], Any]]:
-        """What is shown and no column holds."""
-        return self._computed
+    def computed(self, version: Version) -> Mapping[str, Callable[[Any, Any], Any]]:
+        """What is shown at a microversion and no column holds."""
+        return {name: make for name, make in self._computed.items() if self.since(name) <= version}
+
+    def since(self, name: str) -> Version:
+        """The microversion from which on something that no column holds is shown."""
+        return self._since.get(name, MIN_VERSION)
 
     def _compile(self, hidden: frozenset[str], version: Version) -> View:
         shown = {name: each for name, each in self.members(version).items() if name not in hidden}
@@ -78,7 +83,7 @@ class Shape:
                 forms.append((name, self._time))
             elif each.field.show is not None:
                 forms.append((name, each.field.show))
-        computed = tuple(self._computed.items())
+        computed = tuple(self.computed(version).items())
 
         def view(row: Any, knows: Any) -> Json:
             found = dict(zip(names, read(row), strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from zun import errors
 from zun.conductor import allowance, image_desk, journal
 from zun.conductor.journal import Clock
 from zun.domain.container import Container
-from zun.domain.host import COMPUTE, Host, Service, is_up
+from zun.domain.host import COMPUTE, DrainState, Host, Service, is_up
 from zun.domain.host_image import Image
 from zun.domain.lifecycle import Desired
 from zun.domain.quota import ClassLimit, ProjectLimit, Quota
@@ -35,7 +36,8 @@ class Admin:
         service_down_time: int,
         sweep: Callable[[], None],
     ) -> None:
-        """``configured`` are the limits of a project where no row says otherwise; ``sweep`` has silent hosts looked for at once."""
+        """``configured`` are the limits of a project where no row says otherwise; ``sweep`` has hosts that are silent, or drained, or back
+        looked for at once."""
         self._store = store
         self._inventory = inventory
         self._clock = clock
@@ -99,13 +101,50 @@ class Admin:
 
     # -- services --------------------------------------------------------------------------------
 
-    def enable(self, host: str, binary: str) -> Service:
-        """Let the host have new work again. Raises ServiceNotFound."""
-        return self._save(host, binary, disabled=False, disabled_reason=None)
+    def enable(self, host: str, binary: str, *, restart: bool = False) -> Service:
+        """Let the host have new work again, which ends its drain. With ``restart`` what its last drain has stopped is started again, except
+        for what its users have said something else of since. Raises ServiceNotFound."""
+
+        def write(tx: Transaction) -> Service:
+            service = _service(tx, host, binary)
+            going_on = service.drain_state is DrainState.RESTARTING or (restart and service.drain_id is not None)
+            state = DrainState.RESTARTING if going_on else None
+            return tx.save(replace(service, disabled=False, disabled_reason=None, drain_state=state, drain_deadline=None))
+
+        service = self._store.settle(write)
+        if service.drain_state is not None:
+            journal.nudge(lambda _: self._sweep(), host)
+        return service
 
     def disable(self, host: str, binary: str, reason: str | None) -> Service:
         """Give the host no new work; its containers are left alone. Raises ServiceNotFound."""
         return self._save(host, binary, disabled=True, disabled_reason=reason)
+
+    def drain(self, host: str, binary: str, timeout: int, reason: str | None) -> Service:
+        """Give the host no new work, and stop each of its containers: by its own grace, and within ``timeout`` seconds. May be repeated,
+        with another timeout. It holds until the host is enabled. Raises ServiceNotFound; InvalidValue for a service that has none.
+        """
+
+        def write(tx: Transaction) -> Service:
+            if _service(tx, host, binary).binary != COMPUTE:
+                raise errors.InvalidValue(field="binary", rule=f"must be {COMPUTE}: no other service has containers")
+            # Placing takes the same lock before it gives the host a sandbox.
+            tx.lock(f"host:{host}")
+            service = _service(tx, host, binary)
+            changed = replace(
+                service,
+                disabled=True,
+                disabled_reason=reason or service.disabled_reason,
+                drain_state=DrainState.DRAINING,
+                drain_deadline=self._clock() + timedelta(seconds=timeout),
+                # What another drain has stopped is not this one's to start; one that goes on, or comes before all is back, is the same.
+                drain_id=service.drain_id if service.drain_state is not None else journal.new_uuid(),
+            )
+            return tx.save(changed)
+
+        service = self._store.settle(write)
+        journal.nudge(lambda _: self._sweep(), host)
+        return service
 
     def force_down(self, host: str, binary: str, down: bool) -> Service:
         """Say that the host is down, whatever it says itself, or say that no more. Raises ServiceNotFound."""

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, journal, once
+from zun.conductor import allowance, drain, journal, once
 from zun.conductor.journal import Clock
 from zun.domain import capsule, quota
 from zun.domain.action import ActionState, Caller
@@ -90,7 +90,7 @@ class Capsules:
     def add(self, caller: Caller, sandbox: Sandbox, values: dict[str, Any]) -> tuple[Container, str | None]:
         """Accept one more container for a capsule that lives. Returns it, and its host.
 
-        Raises CapsuleNotFound, InvalidStateException, InsufficientCapacity, and what :meth:`create` raises.
+        Raises CapsuleNotFound, InvalidStateException, HostDraining, InsufficientCapacity, and what :meth:`create` raises.
         """
         if values.get("init"):
             raise errors.InvalidValue(field="init", rule="cannot be added to a capsule that lives: the others have begun")
@@ -99,6 +99,7 @@ class Capsules:
             current, others = living(tx, sandbox)
             if current.host is None or _is_busy(tx, current):
                 raise out_of_place("add a container to", current, others)
+            drain.refuse(tx, current.host, "add a container to", "capsule", current.uuid)
             member = self._member(current, values, 1 + max(one.position for one in others))
             _check_members([*others, member])
             self._refuse(current, member)

@@ -10,7 +10,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import journal, limits
+from zun.conductor import drain, journal, limits
 from zun.conductor.image_desk import ImageDesk
 from zun.conductor.journal import Clock
 from zun.conductor.vault import Vault
@@ -81,7 +81,7 @@ class Desk(ImageDesk):
         if state is ActionState.CLAIMED:
             for container in journal.concerned(tx, action):
                 journal.apply(tx, container, ClaimedEvent(action.action), action.request_id)
-        return Work(action=action, charge=journal.charge(tx, sandbox))
+        return Work(action=drain.hurried(tx, action, self._clock()), charge=journal.charge(tx, sandbox))
 
     def finish(self, host: str, epoch: str, outcome: Outcome) -> None:
         """Write down how an action ended. An outcome of another epoch, or of an action that has ended already, is nobody's news."""
@@ -116,6 +116,7 @@ class Desk(ImageDesk):
         if outcome.reason is None or action.action not in ("create", "rebuild"):
             for container, missing in ended:
                 journal.follow(tx, container, missing=missing, now=self._clock())
+        drain.follow(tx, action.sandbox_uuid, self._clock())
         journal.proceed(tx, action.sandbox_uuid, self._clock())
         return bool(journal.open_actions(tx, action.sandbox_uuid))
 

@@ -151,6 +151,16 @@ class Container(Entity, frozen=True, kw_only=True):
     revision: Annotated[int, Field(doc="counts the engine objects made for it: a rebuild makes another")] = 0
     incarnation: Annotated[int, Field(doc="counts its starts, whoever made them")] = 0
     restart_count: Annotated[int, Field(doc="restarts by its policy since a user started it")] = 0
+    drained: Annotated[
+        str | None,
+        Field(
+            doc="whether it was stopped because its host was taken out of service, and nobody has started it since",
+            shown=True,
+            shown_since=Version(1, 41),
+            show=bool,
+            length=36,
+        ),
+    ] = None
     engine_id: Annotated[str | None, Field(doc="the engine's name for it", length=255)] = None
     exit_code: Annotated[int | None, Field(doc="of its last life")] = None
     error: Annotated[str | None, Field(doc="the engine's word on why the last life failed")] = None

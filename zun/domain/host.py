@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from zun.domain.model import Entity, Field
+from zun.domain.model import Entity, Field, Version
 from zun.domain.resources import Resources
 
 COMPUTE = "zun-compute"
 DEFAULT_ZONE = "nova"
+
+
+class DrainState(enum.StrEnum):
+    """What is being done about the containers of a host that is taken out of service, or is back."""
+
+    #: they are stopped, and what would run all the same is stopped again, until somebody enables the host
+    DRAINING = "draining"
+    #: those that the drain has stopped are started again
+    RESTARTING = "restarting"
 
 
 class Service(Entity, frozen=True, kw_only=True):
@@ -24,6 +34,14 @@ class Service(Entity, frozen=True, kw_only=True):
     last_seen_up: Annotated[datetime | None, Field(doc="its last heartbeat", shown=True)] = None
     report_count: Annotated[int, Field(doc="its heartbeats", shown=True)] = 0
     epoch: Annotated[str | None, Field(doc="the life of the process", length=36)] = None
+    drain_state: Annotated[DrainState | None, Field(doc="whether its host is drained, or what was stopped is started again", length=16)] = (
+        None
+    )
+    drain_deadline: Annotated[
+        datetime | None,
+        Field(doc="when the containers of the host that is drained must have been stopped", shown=True, shown_since=Version(1, 41)),
+    ] = None
+    drain_id: Annotated[str | None, Field(doc="the last drain, which marks what it has stopped", length=36)] = None
 
 
 def is_up(service: Service, now: datetime, service_down_time: int) -> bool:

@@ -278,6 +278,7 @@ def _since(value: Any, bounds: Bounds) -> datetime:
 
 SINCE = fixed("time", {"type": "string", "maxLength": 32}, _since)
 TIMEOUT = whole("seconds")
+DRAIN_TIMEOUT = whole("seconds", 0, 86_400)
 #: clients send the word None for what they were not given
 PS_ARGS = fixed(
     "arguments of ps", optional_text("", 0, 255).schema(Bounds()), lambda value, bounds: None if value in ("", "None") else value

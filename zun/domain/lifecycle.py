@@ -105,6 +105,7 @@ SETTLED = frozenset({S.CREATED, S.RUNNING, S.STOPPED, S.PAUSED})
 _BOOTABLE = frozenset({S.CREATED, S.RUNNING, S.STOPPED, S.ERROR})
 _ENDED = frozenset({S.CREATED, S.STOPPED, S.ERROR, S.DEAD, S.DELETED})
 _ANY = frozenset(S)
+_STEADY = SETTLED | {S.ERROR, S.UNKNOWN}
 _RUNNING = frozenset({S.RUNNING})
 
 
@@ -128,7 +129,9 @@ class Verb:
     sync: bool = False
 
 
-#: A verb that is not here does not exist. Three rows of delete are rows of the contract; the fourth is for a capsule's containers.
+#: A verb that is not here does not exist. Three rows of delete are rows of the contract; the fourth is for a capsule's containers. Two
+#: rows are for the containers of a host that is taken out of service, and is back (``domain/drain.py``): whatever runs, or might, is
+#: stopped, and started again.
 VERBS: Mapping[str, Verb] = {
     verb.name: verb
     for verb in (
@@ -139,6 +142,8 @@ VERBS: Mapping[str, Verb] = {
         Verb("delete_capsule", _ANY, S.DELETING, T.DELETING, D.DELETED, S.ERROR),
         Verb("start", frozenset({S.CREATED, S.STOPPED, S.ERROR}), None, T.STARTING, D.RUNNING, S.ERROR),
         Verb("stop", _RUNNING, None, T.STOPPING, D.STOPPED),
+        Verb("stop_drain", _STEADY | {S.RESTARTING}, None, T.STOPPING, D.STOPPED),
+        Verb("start_drain", _STEADY - {S.PAUSED}, None, T.STARTING, D.RUNNING, S.ERROR),
         Verb("reboot", _BOOTABLE, S.RESTARTING, T.REBOOTING, D.RUNNING),
         Verb("rebuild", _BOOTABLE, S.REBUILDING, T.REBUILDING, None, S.ERROR, keeps=True),
         Verb("pause", _RUNNING, None, T.PAUSING, D.PAUSED),
