@@ -14,10 +14,12 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import create, idle, lists, load
+from bench import create, events, idle, inside, lists, load, rows, streams, throughput
 from bench.report import Row, Section, markdown, missed, plain
 from bench.world import World
 
@@ -31,7 +33,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4.0, help="how long each load lasts (4)")
     parser.add_argument("--containers", type=int, default=100, help="how many run while it idles (100)")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds of idling that are measured (60)")
-    parser.add_argument("--only", choices=["create", "idle", "lists", "load"], action="append", help="some of it; all if not given")
+    parser.add_argument("--many", type=int, default=40, help="containers that several clients make at once (40)")
+    parser.add_argument("--events", type=int, default=120, help="deaths, and as many starts, that are heard of (120)")
+    parser.add_argument("--attached", type=int, default=100, help="idle terminals (100)")
+    parser.add_argument("--watching", type=int, default=1000, help="idle watchers of events (1000)")
+    parser.add_argument("--only", choices=[part.name for part in PARTS], action="append", help="some of it; all if not given")
     parser.add_argument("--markdown", type=Path, help=f"write the tables into this document, between '{BEGIN}' and '{END}'")
     return parser.parse_args()
 
@@ -53,39 +59,53 @@ def machine() -> str:
     return ", ".join(facts)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that may be measured by itself."""
+
+    name: str
+    measure: Callable[[World, argparse.Namespace], Section]
+
+
+#: in this order: the lists leave rows behind that the service shows from then on
+PARTS = (
+    Part("create", lambda world, asked: create.measure(world, asked.rounds)),
+    Part("idle", lambda world, asked: idle.measure(world, asked.containers, asked.idle)),
+    Part("throughput", lambda world, asked: throughput.measure(world, asked.many)),
+    Part("commands", lambda world, asked: inside.commands(world, asked.rounds)),
+    Part("logs", lambda world, asked: inside.logs(world)),
+    Part("events", lambda world, asked: events.measure(world, asked.events)),
+    Part("streams", lambda world, asked: streams.measure(world, asked.attached, asked.watching)),
+    Part("lists", lambda world, asked: lists.measure(world, asked.lists)),
+    Part("show", lambda world, asked: lists.show(world, asked.lists)),
+    Part("load", lambda world, asked: _load(world, asked.seconds)),
+    Part("pages", lambda world, asked: lists.pages(world, asked.lists // 3)),
+)
+
+
 def measure(asked: argparse.Namespace) -> list[Section]:
     """All that was asked for, on one engine and one service."""
-    sections = []
-    wanted = asked.only or ["create", "idle", "lists", "load"]
     with World() as world:
         first = world.start()
         world.service.stop()
         second = world.start()
-        if "create" in wanted:
-            _say("create to Running")
-            sections.append(create.measure(world, asked.rounds))
-        if "idle" in wanted:
-            _say("idle")
-            section = idle.measure(world, asked.containers, asked.idle)
-            section.rows.append(
-                Row("start of zun-aio, no container, until its API answers", second, "s", note=f"(the very first: {first:.1f})")
-            )
-            sections.append(section)
-        if "lists" in wanted or "load" in wanted:
-            _say("lists")
-            section = lists.measure(world, asked.lists)
-            sections.append(section)
-        if "load" in wanted:
-            _say("requests per second")
-            section = load.measure(world, asked.seconds)
-            after = idle.memory(world.service.pid)
-            section.rows.append(Row("RSS after all of this", after.rss, "MB", target=idle.MEMORY_TARGET, note=f"(PSS {after.pss:.0f})"))
-            sections.append(section)
-    return sections
+        sections = {}
+        for part in PARTS:
+            if asked.only is None or part.name in asked.only:
+                print(f"measuring: {part.name} ...", file=sys.stderr, flush=True)
+                sections[part.name] = part.measure(world, asked)
+    if "idle" in sections:
+        started = Row("start of zun-aio, no container, until its API answers", second, "s", note=f"(the very first: {first:.1f})")
+        sections["idle"].rows.append(started)
+    return list(sections.values())
 
 
-def _say(what: str) -> None:
-    print(f"measuring: {what} ...", file=sys.stderr, flush=True)
+def _load(world: World, seconds: float) -> Section:
+    rows.fill(world.state, world.project, load.PAGE)
+    section = load.measure(world, seconds)
+    after = idle.memory(world.service.pid)
+    section.rows.append(Row("RSS after all of this", after.rss, "MB", target=idle.MEMORY_TARGET, note=f"(PSS {after.pss:.0f})"))
+    return section
 
 
 def write(document: Path, text: str) -> None:

@@ -8,8 +8,11 @@ import json
 import time
 from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 VERSION = "container 1.40"
+#: where there are streams of events and logs
+NEWEST = "container 1.41"
 
 
 class Refused(Exception):
@@ -23,10 +26,10 @@ class Access:
     port: int
     password: str
 
-    def headers(self) -> dict[str, str]:
+    def headers(self, version: str = VERSION) -> dict[str, str]:
         """What every request carries."""
         token = base64.b64encode(f"admin:{self.password}".encode()).decode()
-        return {"Authorization": f"Basic {token}", "OpenStack-API-Version": VERSION, "Accept": "application/json"}
+        return {"Authorization": f"Basic {token}", "OpenStack-API-Version": version, "Accept": "application/json"}
 
 
 class Client:
@@ -34,7 +37,7 @@ class Client:
 
     def __init__(self, access: Access) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", access.port, timeout=60)
-        self._headers = access.headers()
+        self._headers, self._newest = access.headers(), access.headers(NEWEST)
 
     def __enter__(self) -> Self:
         return self
@@ -72,6 +75,15 @@ class Client:
         body = {"image": "busybox", "image_driver": "docker", "command": ["sleep", "100000"], "cpu": 0.1, "memory": "16"}
         return str(self.call("POST", "/v1/containers?run=true", body | asked)["uuid"])
 
+    def moved(self, path: str, accept: str = "application/json") -> str:
+        """The address, for one time, of a stream. Raises Refused, OSError."""
+        self._connection.request("GET", path, headers=self._newest | {"Accept": accept})
+        answer = self._connection.getresponse()
+        text = answer.read()
+        if answer.status != 307:
+            raise Refused(f"GET {path}: {answer.status} {text[:500].decode(errors='replace')}")
+        return answer.headers["Location"]
+
     def show(self, uuid: str) -> dict[str, Any] | None:
         """The container; None if it is gone."""
         found: dict[str, Any] | None = self.call("GET", f"/v1/containers/{uuid}", missing_is_none=True)
@@ -85,6 +97,38 @@ class Client:
     def delete(self, uuid: str) -> None:
         """Ask for its deletion, running or not."""
         self.call("DELETE", f"/v1/containers/{uuid}?force=true", missing_is_none=True)
+
+
+def running(client: Client, *, seconds: float = 60, **asked: Any) -> str:
+    """A container that runs. Raises TimeoutError, RuntimeError."""
+    made = client.run(**asked)
+
+    def runs() -> bool:
+        shown = client.show(made)
+        if shown is None or shown["status"] == "Error":
+            raise RuntimeError(f"a container did not run: {shown}")
+        return bool(shown["status"] == "Running")
+
+    until(runs, seconds, "a container runs")
+    return made
+
+
+def deleted(client: Client, containers: list[str], *, seconds: float = 120) -> None:
+    """Have these containers gone. Raises TimeoutError."""
+    for made in containers:
+        client.delete(made)
+    until(lambda: all(client.show(made) is None for made in containers), seconds, "containers are deleted", every=0.1)
+
+
+def opened(address: str, accept: str = "*/*") -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    """A stream at an address that :meth:`Client.moved` gave, begun. Raises Refused, OSError."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
+    connection.request("GET", f"{parts.path}?{parts.query}", headers={"Accept": accept})
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise Refused(f"a stream: {answer.status} {answer.read()[:500]!r}")
+    return connection, answer
 
 
 def until(check: Any, seconds: float, what: str, *, every: float = 0.02) -> None:

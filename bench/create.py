@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from datetime import UTC, datetime
 
+from bench import raw
 from bench.client import Access, Client, until
 from bench.report import Row, Section, median, p95
 from bench.world import World
-from zun.drivers.runtime import docker_spec
 from zun.drivers.runtime.docker_http import DockerHttp
-from zun.interfaces.runtime import ContainerSpec, SandboxSpec
 
 TARGET_MS = 30.0
 POLL = 0.005
@@ -24,7 +22,7 @@ def measure(world: World, rounds: int) -> Section:
 
     Asking takes processor time from the engine, which on two cores is half of what is to be seen: the last way tells how much.
     """
-    raw: list[float] = []
+    bare: list[float] = []
     beside: list[float] = []
     done: list[float] = []
     visible: list[float] = []
@@ -37,7 +35,7 @@ def measure(world: World, rounds: int) -> Section:
             for number in range(rounds + 1):
                 figures = (_raw(http), *_undisturbed(client), _watched(client), _raw_beside(http, world.access))
                 if number:
-                    for kept, figure in zip((raw, accepted, done, visible, beside), figures, strict=True):
+                    for kept, figure in zip((bare, accepted, done, visible, beside), figures, strict=True):
                         kept.append(figure * 1000)
     finally:
         http.close()
@@ -45,15 +43,15 @@ def measure(world: World, rounds: int) -> Section:
         f"Create to Running, {rounds} each, taken in turns",
         "pause create and start on the engine's bridge, app create and start: four calls, plain HTTP on the socket",
     )
-    overhead = [ours - theirs for ours, theirs in zip(done, raw, strict=True)]
+    overhead = [ours - theirs for ours, theirs in zip(done, bare, strict=True)]
     section.rows += [
-        Row("median until the action is finished", median(done), "ms", median(raw)),
-        Row("p95 until the action is finished", p95(done), "ms", p95(raw)),
-        Row("median until a client sees it (GET each 5 ms)", median(visible), "ms", median(raw)),
-        Row("p95 until a client sees it", p95(visible), "ms", p95(raw)),
+        Row("median until the action is finished", median(done), "ms", median(bare)),
+        Row("p95 until the action is finished", p95(done), "ms", p95(bare)),
+        Row("median until a client sees it (GET each 5 ms)", median(visible), "ms", median(bare)),
+        Row("p95 until a client sees it", p95(visible), "ms", p95(bare)),
         Row("the same, raw calls beside a client that asks as often", median(visible), "ms", median(beside)),
-        Row("overhead of the median, action", median(done) - median(raw), "ms", target=TARGET_MS),
-        Row("overhead of the median, as a client sees it", median(visible) - median(raw), "ms", target=TARGET_MS),
+        Row("overhead of the median, action", median(done) - median(bare), "ms", target=TARGET_MS),
+        Row("overhead of the median, as a client sees it", median(visible) - median(bare), "ms", target=TARGET_MS),
         Row("the same, over raw calls beside a client that asks as often", median(visible) - median(beside), "ms"),
         Row("median of the overheads round by round, action", median(overhead), "ms", target=TARGET_MS),
         Row("median until the request is answered (202)", median(accepted), "ms"),
@@ -63,20 +61,10 @@ def measure(world: World, rounds: int) -> Section:
 
 def _raw(http: DockerHttp) -> float:
     """Seconds for the two containers without us."""
-    name = uuid.uuid4().hex
-    sandbox = docker_spec.sandbox(SandboxSpec(uuid=name, network="engine"), "bench-raw", None)
     begun = time.perf_counter()
-    pause = _post(http, "/containers/create", {"name": f"raw-pause-{name}"}, sandbox)["Id"]
-    _post(http, f"/containers/{pause}/start")
-    spec = ContainerSpec(
-        uuid=name, sandbox_uuid=name, name="raw", image="busybox", command=["sleep", "100000"], cpu=0.1, memory=16, revision=0
-    )
-    body = docker_spec.container(spec, "bench-raw", pause, None, -1, False)
-    app = _post(http, "/containers/create", {"name": f"raw-app-{name}"}, body)["Id"]
-    _post(http, f"/containers/{app}/start")
+    made = raw.pair(http)
     took = time.perf_counter() - begun
-    for made in (app, pause):
-        http.call("DELETE", f"/containers/{made}", query={"force": 1, "v": 1})
+    raw.remove(http, made)
     return took
 
 
@@ -96,13 +84,6 @@ def _raw_beside(http: DockerHttp, access: Access) -> float:
     finally:
         stopping.set()
         asking.join()
-
-
-def _post(http: DockerHttp, path: str, query: dict[str, str] | None = None, body: object = None) -> dict[str, str]:
-    answer = http.call("POST", path, query=query, body=body)
-    if not answer.ok:
-        raise RuntimeError(f"POST {path}: {answer.message}")
-    return answer.data or {}
 
 
 def _undisturbed(client: Client) -> tuple[float, float]:

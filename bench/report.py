@@ -38,7 +38,7 @@ class Row:
             ratio = f"x {(self.peer / self.zun if self.rate else self.zun / self.peer):.2f}"
         reached = "" if self.reached is None else "yes" if self.reached else "NO"
         target = "" if self.target is None else f"<= {self.target:g} {self.unit}"
-        zun = f"{shown(self.zun)} {self.unit}" + (f" {self.note}" if self.note else "")
+        zun = f"{shown(self.zun)} {self.unit} {self.note}".strip()
         peer = "" if self.peer is None else f"{shown(self.peer)} {self.unit}"
         return (self.what, zun, peer, ratio, target, reached)
 
@@ -53,9 +53,9 @@ class Section:
 
 
 def shown(value: float) -> str:
-    """Three digits of the value, or all that stand before its point."""
-    if value == 0:
-        return "0"
+    """Three digits of the value, or all that stand before its point; what is counted as it is."""
+    if value == 0 or isinstance(value, int):
+        return str(int(value))
     return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
 
 
@@ -67,6 +67,11 @@ def median(values: Sequence[float]) -> float:
 def p95(values: Sequence[float]) -> float:
     """The value that 95 of 100 do not exceed (nearest rank)."""
     return sorted(values)[math.ceil(0.95 * len(values)) - 1]
+
+
+def p99(values: Sequence[float]) -> float:
+    """The value that 99 of 100 do not exceed (nearest rank)."""
+    return sorted(values)[math.ceil(0.99 * len(values)) - 1]
 
 
 def plain(sections: Sequence[Section]) -> str:

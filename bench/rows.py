@@ -22,14 +22,14 @@ def database(state: Path) -> Path:
 
 
 def fill(state: Path, project: str, count: int) -> None:
-    """Make so many containers, as they look when they have run for a while."""
+    """Have so many containers, as they look when they have run for a while."""
     store = SqlStore(f"sqlite:///{database(state)}", utcnow, durable=False)
     now = utcnow()
     try:
         with store.write() as tx:
             if not tx.find(Service, {"host": HOST}):
                 tx.add(Service(uuid=str(uuid.uuid4()), host=HOST, binary=COMPUTE, last_seen_up=now))
-            for number in range(count):
+            for number in range(tx.count(Container, {"host": HOST}), count):
                 sandbox = Sandbox(
                     uuid=str(uuid.uuid4()),
                     project_id=project,

@@ -35,6 +35,8 @@ use_stderr = false
 service_down_time = 86400
 [docker]
 socket_path = {socket}
+# A log of 100 MB shall be one.
+log_max_size = 512
 [websocket_proxy]
 wsproxy_port = 0
 
