@@ -8,9 +8,10 @@ from tests.world import World
 from zun.conductor.allowance import usage
 from zun.domain import lifecycle
 from zun.domain.action import OPEN, Action
-from zun.domain.capsule import needs
+from zun.domain.capsule import needs, phase
 from zun.domain.container import Container
-from zun.domain.event import Event, What
+from zun.domain.event import Event, Kind, What
+from zun.domain.host_image import Image
 from zun.domain.lifecycle import EngineState, Status
 from zun.domain.sandbox import Sandbox
 from zun.drivers.inventory.local import NAMES
@@ -36,22 +37,31 @@ def check(world: World) -> None:
         assert container.status not in (lifecycle.UNDER_WAY | {Status.RESTARTING, Status.UNKNOWN}), f"stuck: {container}"
         assert container.task_state is None, f"busy for ever: {container}"
     _engines(world, containers, sandboxes)
-    _events(world, containers)
+    _events(world, containers, sandboxes)
     _books(containers, sandboxes, placed, in_use)
     for life in world.lives.values():
         assert not life.lanes.faults, life.lanes.faults
 
 
-def _events(world: World, containers: list[Container]) -> None:
+def _events(world: World, containers: list[Container], sandboxes: list[Sandbox]) -> None:
     """Who has followed the events knows what there is, and how it is."""
     with world.store.read() as tx:
-        happened = tx.find(Event)
+        happened, images = tx.find(Event), tx.find(Image)
     for project in {event.project_id for event in happened}:
         numbers = [event.cursor for event in happened if event.project_id == project]
         assert numbers == list(range(1, len(numbers) + 1)), "events are out of order, or some are missing"
-    last = {event.resource_uuid: event for event in happened}
+    # An action that failed gives its own reason.
+    last = {event.resource_uuid: event for event in happened if event.what is not What.FAILED}
     known = {uuid: event for uuid, event in last.items() if event.what is not What.DELETED}
-    assert set(known) == {container.uuid for container in containers}, "what the events say is there is not what is there"
+    there = {Kind.CONTAINER: containers, Kind.CAPSULE: [sandbox for sandbox in sandboxes if sandbox.capsule], Kind.IMAGE: images}
+    for kind, rows in there.items():
+        said = {uuid for uuid, event in known.items() if event.kind is kind}
+        assert said == {row.uuid for row in rows}, f"what the events say is there is not what is there: {kind}"
+    for capsule in there[Kind.CAPSULE]:
+        shown = phase([container for container in containers if container.sandbox_uuid == capsule.uuid])
+        assert (known[capsule.uuid].status, known[capsule.uuid].reason) == shown, capsule
+    for image in images:
+        assert (known[image.uuid].status, known[image.uuid].reason) == (image.status, image.status_reason), image
     for container in containers:
         event = known[container.uuid]
         told = (event.status, event.task_state, event.reason, event.exit_code, event.restart_count)

@@ -16,10 +16,10 @@ WEB, SHOP = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222
 
 
 def tell(edge: Edge, *names: str, project: str = OWN, **given: object) -> None:
-    facts = {"what": What.STATUS, "resource_uuid": str(uuid.uuid4()), "sandbox_uuid": str(uuid.uuid4())} | given
+    facts = {"kind": Kind.CONTAINER, "what": What.STATUS, "resource_uuid": str(uuid.uuid4()), "sandbox_uuid": str(uuid.uuid4())} | given
     with edge.store.write() as tx:
         for name in names:
-            tx.tell(Event(uuid="", project_id=project, kind=Kind.CONTAINER, name=name, **facts))
+            tx.tell(Event(uuid="", project_id=project, name=name, **facts))
 
 
 def ask(edge: Edge, query: str = "", **options: object) -> tuple[list[str], int, bool]:
@@ -74,7 +74,45 @@ def test_filters_hold_together_and_the_cursor_passes_what_they_leave_out(edge: E
     assert ask(edge, f"?container={WEB},{SHOP}&what=deleted") == ([], 3, False)
 
 
-@pytest.mark.parametrize("query", ["since=-1", "since=x", "limit=0", "container=web", "kind=host", "what=", "status=running", "colour=red"])
+def test_verbs_requests_and_images_can_be_asked_for(edge: Edge) -> None:
+    tell(edge, "web", what=What.FINISHED, action="create", request_id="req-1")
+    tell(edge, "web", what=What.FAILED, action="stop", request_id="req-2")
+    tell(edge, "busybox:1", kind=Kind.IMAGE, resource_uuid=WEB, sandbox_uuid="", what=What.FINISHED, action="pull", status="Available")
+    assert ask(edge, "?action=stop,pull", role="admin") == (["web", "busybox:1"], 3, False)
+    assert ask(edge, "?request_id=req-2&what=finished,failed") == (["web"], 3, False)
+    assert ask(edge, f"?image={WEB}&status=Available", role="admin") == (["busybox:1"], 3, False)
+    assert ask(edge, f"?image={WEB}&container={SHOP}", role="admin") == ([], 3, False)
+    shown = edge("GET", f"{E}?kind=image", at="1.41", role="admin").json["events"][0]
+    assert (shown["sandbox_uuid"], shown["resource_uuid"], shown["status"]) == (None, WEB, "Available")
+
+
+def test_who_may_not_list_images_does_not_hear_of_them(edge: Edge) -> None:
+    tell(edge, "busybox:1", kind=Kind.IMAGE, sandbox_uuid="")
+    tell(edge, "web")
+    for role in ("member", "reader"):
+        assert ask(edge, role=role) == (["web"], 2, False)
+        assert ask(edge, "?kind=image", role=role) == ([], 2, False)
+        assert ask(edge, "?kind=image,container", role=role) == (["web"], 2, False)
+    assert ask(edge, role="admin") == (["busybox:1", "web"], 2, False)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "image=busybox",
+        "action=Start",
+        "action=a b",
+        "request_id=",
+        "since=-1",
+        "since=x",
+        "limit=0",
+        "container=web",
+        "kind=host",
+        "what=",
+        "status=running",
+        "colour=red",
+    ],
+)
 def test_what_is_asked_wrongly_is_named(edge: Edge, query: str) -> None:
     answer = edge("GET", f"{E}?{query}", at="1.41")
     assert answer.status_code == 400

@@ -9,8 +9,12 @@ import msgspec
 
 from zun.domain import kinds, structures
 from zun.domain.event import Kind, What
+from zun.domain.host_image import ImageState
 from zun.domain.lifecycle import Status
 from zun.domain.model import Field, Version
+
+#: of containers, capsules and images
+STATUSES = tuple(dict.fromkeys([*(each.value for each in Status), *(each.value for each in ImageState)]))
 
 _KEY = "an idempotency key: the same request with the same key makes nothing a second time; the header X-Idempotency-Key says the same"
 
@@ -146,10 +150,15 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
     since: Annotated[int | None, Field(doc="the cursor up to which they are known", create=kinds.CURSOR)] = None
     limit: Annotated[int | None, Field(doc="how many at most", create=kinds.PAGE_LIMIT)] = None
     container: Annotated[tuple[str, ...] | None, Field(doc="uuids of containers", create=kinds.UUIDS)] = None
-    capsule: Annotated[tuple[str, ...] | None, Field(doc="uuids of capsules", create=kinds.UUIDS)] = None
+    capsule: Annotated[
+        tuple[str, ...] | None, Field(doc="uuids of capsules: what is told of them and of their containers", create=kinds.UUIDS)
+    ] = None
+    image: Annotated[tuple[str, ...] | None, Field(doc="uuids of images of hosts", create=kinds.UUIDS)] = None
     kind: Annotated[tuple[str, ...] | None, Field(doc="what they are about", create=kinds.one_of("kind", Kind))] = None
     what: Annotated[tuple[str, ...] | None, Field(doc="what happened", create=kinds.one_of("what", What))] = None
-    status: Annotated[tuple[str, ...] | None, Field(doc="the status after the event", create=kinds.one_of("status", Status))] = None
+    status: Annotated[tuple[str, ...] | None, Field(doc="the status after the event", create=kinds.one_of("status", STATUSES))] = None
+    action: Annotated[tuple[str, ...] | None, Field(doc="verbs, such as create or pull", create=kinds.VERBS)] = None
+    request_id: Annotated[str | None, Field(doc="the request that they come of", create=kinds.REQUEST_ID)] = None
 
 
 class Execute(msgspec.Struct, frozen=True, kw_only=True):

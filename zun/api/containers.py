@@ -130,7 +130,7 @@ def resize(call: Call) -> Json:
 def rename(call: Call) -> Json:
     """``POST /containers/{id}/rename``."""
     options: Rename = call.options
-    return _one(call, call.parts.verbs.rename(call.row, options.name))
+    return _one(call, call.parts.verbs.rename(call.caller, call.row, options.name))
 
 
 def delete(call: Call) -> None:

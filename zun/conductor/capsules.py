@@ -80,7 +80,7 @@ class Capsules:
             if earlier is not None:
                 return earlier, tx.find(Container, {"sandbox_uuid": earlier.uuid})
             named = self._admit(tx, sandbox, members, [])
-            added = tx.add(sandbox)
+            added = journal.add_capsule(tx, sandbox, caller.request_id)
             once.remember(tx, caller, key, added)
             rows = [journal.add(tx, member, caller.request_id) for member in named]
             return added, journal.accept_all(tx, caller, added, rows, "create", {"run": True}, self._clock(), desired=Desired.RUNNING)
@@ -170,7 +170,7 @@ def delete(tx: Transaction, inventory: Inventory, caller: Caller, sandbox: Sandb
     for action in waiting:
         # What a host has in hand it gives up by itself; an undoing is part of the deletion.
         if action.state is not ActionState.CLAIMED:
-            tx.save(journal.ended(action, clock(), failed=True))
+            journal.end(tx, action, clock(), failed=True, reason=journal.GIVEN_UP)
     return current.host
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import journal, registries
+from zun.conductor import journal, registries, telling
 from zun.conductor.observe import Observe
 from zun.conductor.vault import Vault
 from zun.domain.action import Action, ActionState, StepEvent
 from zun.domain.container import Container
+from zun.domain.event import What
 from zun.domain.host_image import Image, ImageState
 from zun.domain.registry import Registry
 from zun.interfaces.rpc import Access, ImageWork, Outcome
@@ -52,6 +53,8 @@ class ImageDesk(Observe):
         if image is None:
             tx.drop(action)
             return None
+        if action.attempts == 1 and action.state is ActionState.CLAIMED:
+            telling.of_image_action(tx, What.STARTED, action, image)
         return ImageWork(action=action, image=image)
 
     def _finish_image(self, tx: Transaction, action: Action, outcome: Outcome, again: datetime) -> bool:
@@ -62,20 +65,25 @@ class ImageDesk(Observe):
             return False
         failed = outcome.reason is not None or action.state is ActionState.UNDOING
         events = action.events if action.state is ActionState.UNDOING else outcome.events
-        ended = journal.ended(action, self._clock(), failed=failed, events=events)
+        left = {"state": ActionState.UNDOING, "epoch": None, "not_before": again} if outcome.leftovers else {}
+        saved = tx.save(journal.ended(action, self._clock(), failed=failed, events=events, **left))
+        if not outcome.leftovers:
+            image = self._record(tx, image, action, outcome)
+        if action.finish_time is None:
+            telling.of_image_action(tx, What.FAILED if failed else What.FINISHED, saved, image, outcome.reason)
         if outcome.leftovers:
-            tx.save(replace(ended, state=ActionState.UNDOING, epoch=None, not_before=again))
             return False
-        tx.save(ended)
         if (action.action == "delete" and not failed) or (action.action == "commit" and failed):
-            forget(tx, image)
+            forget(tx, image, action.request_id)
             return False
         if action.action == "commit":
             self._replace_older(tx, action, image)
-        self._record(tx, image, action, outcome)
         return bool(journal.open_actions(tx, image.uuid))
 
-    def _record(self, tx: Transaction, image: Image, action: Action, outcome: Outcome) -> None:
+    def _record(self, tx: Transaction, image: Image, action: Action, outcome: Outcome) -> Image:
+        """Write what came of it, unless it goes now."""
+        if outcome.reason is None and action.action == "delete":
+            return image
         changes: dict[str, Any] = {}
         if outcome.image is not None:
             told = outcome.image
@@ -85,20 +93,21 @@ class ImageDesk(Observe):
             there = outcome.reason is None or (action.action == "delete" and image.image_id is not None)
             changes["status"] = ImageState.AVAILABLE if there else ImageState.ERROR
             changes["status_reason"] = outcome.reason
-        tx.save(replace(image, **changes))
+        return telling.change_image(tx, image, action.request_id, **changes)
 
     def _replace_older(self, tx: Transaction, action: Action, image: Image) -> None:
         """A project's commit of a name takes the place of its earlier ones, as a tag does: those that nothing is made of are removed."""
         same = {"project_id": image.project_id, "repo": image.repo, "tag": image.tag, "kept": True, "status": ImageState.AVAILABLE}
         for older in tx.find(Image, same) if image.kept else ():
             if older.uuid != image.uuid and not tx.count(Container, {"image_uuid": older.uuid}):
-                enqueue(tx, tx.save(replace(older, status=ImageState.DELETING)), "delete", self._clock(), action)
+                going = telling.change_image(tx, older, action.request_id, status=ImageState.DELETING)
+                enqueue(tx, going, "delete", self._clock(), action)
 
 
 def enqueue(tx: Transaction, image: Image, verb: str, now: datetime, like: Action | None = None, **given: Any) -> Action:
     """Write an action on an image; its request and who asked are given, or those of the action that it follows from."""
     asked = given if like is None else {name: getattr(like, name) for name in ("request_id", "project_id", "user_id")}
-    return tx.add(
+    action = tx.add(
         Action(
             uuid=journal.new_uuid(),
             action=verb,
@@ -109,14 +118,16 @@ def enqueue(tx: Transaction, image: Image, verb: str, now: datetime, like: Actio
             **asked,
         )
     )
+    telling.of_image_action(tx, What.ACCEPTED, action, image)
+    return action
 
 
-def forget(tx: Transaction, image: Image) -> None:
+def forget(tx: Transaction, image: Image, request_id: str | None = None) -> None:
     """Drop an image's row and what was done to it; what was done to a container stays in that one's record."""
     for action in tx.find(Action, {"image_uuid": image.uuid}):
         if action.container_uuid is None:
             tx.drop(action)
-    tx.drop(image)
+    telling.drop_image(tx, image, request_id)
 
 
 def _in_hand(action: Action, host: str, epoch: str) -> bool:

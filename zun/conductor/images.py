@@ -8,12 +8,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import image_desk, journal, registries
+from zun.conductor import image_desk, journal, registries, telling
 from zun.conductor.journal import Clock
 from zun.domain import image as references
 from zun.domain import lifecycle
 from zun.domain.action import Action, ActionState, Caller
 from zun.domain.container import Container
+from zun.domain.event import What
 from zun.domain.host import COMPUTE, Host, Service, is_up
 from zun.domain.host_image import Image, ImageState
 from zun.domain.registry import Registry
@@ -117,8 +118,9 @@ class HostImages:
             for action in journal.open_actions(tx, found.uuid):
                 # What a host has in hand it gives up by itself.
                 if action.state is ActionState.QUEUED:
-                    tx.save(journal.ended(action, self._clock(), failed=True))
-            found = tx.save(replace(found, status=ImageState.DELETING, status_reason=None))
+                    given_up = tx.save(journal.ended(action, self._clock(), failed=True))
+                    telling.of_image_action(tx, What.FAILED, given_up, found, journal.GIVEN_UP)
+            found = telling.change_image(tx, found, caller.request_id, status=ImageState.DELETING, status_reason=None)
             self._enqueue(tx, caller, found, "delete")
             return found
 
@@ -163,7 +165,7 @@ class HostImages:
         return registries.current(tx, chosen.uuid).uuid
 
     def _accept(self, tx: Transaction, caller: Caller, image: Image, verb: str, container: Container | None = None) -> Image:
-        added = tx.add(image)
+        added = telling.add_image(tx, image, caller.request_id)
         self._enqueue(tx, caller, added, verb, container)
         return added
 

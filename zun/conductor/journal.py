@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from zun import errors
+from zun.conductor import telling
 from zun.domain import event as events
 from zun.domain import lifecycle
 from zun.domain.action import OPEN, Action, ActionState, Caller
@@ -32,6 +33,9 @@ Clock = Callable[[], datetime]
 
 H = TypeVar("H")
 
+#: why work ended that nobody had begun
+GIVEN_UP = "It was given up for a deletion."
+
 
 def apply(tx: Transaction, container: Container, event: lifecycle.Event, request_id: str | None = None) -> Container:
     """Store what the event makes of the container, if it changes anything, and tell of it; ``request_id`` is of the request that it
@@ -44,6 +48,7 @@ def apply(tx: Transaction, container: Container, event: lifecycle.Event, request
         raise errors.InvalidStateException(verb=verb, id=container.uuid, state=container.status.value) from None
     if after == before:
         return container
+    _concerns_capsule(tx, container, container, request_id)
     changed = tx.save(living(container, after))
     if events.differs(container, changed):
         tx.tell(events.of(changed, What.STATUS, old_status=container.status, request_id=request_id))
@@ -52,9 +57,32 @@ def apply(tx: Transaction, container: Container, event: lifecycle.Event, request
 
 def add(tx: Transaction, container: Container, request_id: str | None = None) -> Container:
     """Write a new container: whatever makes one makes it here, so that it is told of."""
+    _concerns_capsule(tx, container, None, request_id)
     added = tx.add(container)
     tx.tell(events.of(added, What.CREATED, request_id=request_id))
     return added
+
+
+def add_capsule(tx: Transaction, sandbox: Sandbox, request_id: str) -> Sandbox:
+    """Write a new capsule, and tell of it."""
+    added = tx.add(sandbox)
+    tx.tell(events.of_capsule(added, What.CREATED, lifecycle.Status.CREATING, request_id=request_id))
+    return added
+
+
+def change(tx: Transaction, before: Container, after: Container, request_id: str | None = None) -> Container:
+    """Store what a user has made of a container that is no part of its life (its name, its limits), and tell of it."""
+    if after == before:
+        return before
+    _concerns_capsule(tx, before, before, request_id)
+    changed = tx.save(after)
+    tx.tell(events.of(changed, What.UPDATED, request_id=request_id))
+    return changed
+
+
+def _concerns_capsule(tx: Transaction, container: Container, before: Container | None, request_id: str | None) -> None:
+    if container.capsule:
+        telling.whole(tx, container).was(container.uuid, before, request_id)
 
 
 def new_uuid() -> str:
@@ -85,7 +113,25 @@ def enqueue(
 def ended(action: Action, now: datetime, *, failed: bool = False, **changes: Any) -> Action:
     """The action, ended; it keeps the time at which clients first saw it end."""
     message = "Error" if failed else None
-    return replace(action, **changes, state=ActionState.DONE, finish_time=action.finish_time or now, message=message)
+    return replace(action, **{"state": ActionState.DONE, **changes}, finish_time=action.finish_time or now, message=message)
+
+
+def end(
+    tx: Transaction,
+    action: Action,
+    now: datetime,
+    containers: Iterable[Container] | None = None,
+    *,
+    failed: bool = False,
+    reason: str | None = None,
+    **changes: Any,
+) -> Action:
+    """Store that an action on ``containers`` (looked up unless given) has ended, and tell of it the first time."""
+    saved = tx.save(ended(action, now, failed=failed, **changes))
+    if action.finish_time is None:
+        about = concerned(tx, action) if containers is None else list(containers)
+        telling.of_action(tx, What.FAILED if failed else What.FINISHED, saved, about, reason)
+    return saved
 
 
 def system(container: Container) -> Caller:
@@ -108,7 +154,7 @@ def abandon(tx: Transaction, container_uuid: str) -> None:
             # Its row must outlive the container's: a host has it in hand.
             tx.save(replace(action, container_uuid=None))
         elif image is not None:
-            tx.drop(image)
+            telling.drop_image(tx, image)
 
 
 def erase(tx: Transaction, container: Container, inventory: Inventory) -> None:
@@ -118,6 +164,7 @@ def erase(tx: Transaction, container: Container, inventory: Inventory) -> None:
     for action in tx.find(Action, {"container_uuid": container.uuid}):
         request_id = action.request_id if action.action == "delete" else request_id
         tx.drop(action)
+    _concerns_capsule(tx, container, container, request_id)
     tx.drop(container)
     tx.tell(events.of(container, What.DELETED, request_id=request_id))
     sandbox = tx.get(Sandbox, container.sandbox_uuid)
@@ -132,6 +179,8 @@ def erase(tx: Transaction, container: Container, inventory: Inventory) -> None:
     for action in tx.find(Action, {"sandbox_uuid": sandbox.uuid}):
         tx.drop(action)
     tx.drop(sandbox)
+    if sandbox.capsule:
+        telling.whole(tx, sandbox).goes(sandbox)
 
 
 def accept(
@@ -150,8 +199,8 @@ def accept(
     if sandbox is None:
         raise errors.ContainerNotFound(id=container.uuid)
     container = apply(tx, container, lifecycle.Accepted(row or verb, desired), caller.request_id)
-    tx.tell(events.of(container, What.ACCEPTED, action=verb, request_id=caller.request_id))
-    enqueue(tx, caller, sandbox, container, verb, arguments, now)
+    action = enqueue(tx, caller, sandbox, container, verb, arguments, now)
+    telling.of_action(tx, What.ACCEPTED, action, [container])
     return container
 
 
@@ -169,9 +218,7 @@ def accept_all(
 ) -> list[Container]:
     """Accept ``verb`` on a whole sandbox, which is one action; otherwise as :func:`accept`."""
     shown = [apply(tx, container, lifecycle.Accepted(row or verb, desired), caller.request_id) for container in containers]
-    for container in shown:
-        tx.tell(events.of(container, What.ACCEPTED, action=verb, request_id=caller.request_id))
-    enqueue(tx, caller, sandbox, None, verb, arguments, now)
+    telling.of_action(tx, What.ACCEPTED, enqueue(tx, caller, sandbox, None, verb, arguments, now), shown)
     return shown
 
 

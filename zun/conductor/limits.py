@@ -36,8 +36,10 @@ def of(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in NAMES if values.get(name) is not None}
 
 
-def change(tx: Transaction, inventory: Inventory, defaults: Defaults, container: Container, changes: Mapping[str, Any]) -> Container:
-    """Write what is asked for, once quota and host have room for it.
+def change(
+    tx: Transaction, inventory: Inventory, defaults: Defaults, container: Container, changes: Mapping[str, Any], request_id: str
+) -> Container:
+    """Write what a request asks for, once quota and host have room for it.
 
     Raises NameInUse, OverQuota, InsufficientCapacity, NotOffered.
     """
@@ -53,7 +55,7 @@ def change(tx: Transaction, inventory: Inventory, defaults: Defaults, container:
         sandbox = _sandbox(tx, container)
         inventory.resize(tx, sandbox, Resources(cpu=changed.cpu, memory=changed.memory, disk=sandbox.disk))
         tx.save(replace(sandbox, cpu=changed.cpu, memory=changed.memory))
-    return tx.save(changed)
+    return journal.change(tx, container, changed, request_id)
 
 
 def arguments(before: Container, limits: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +107,7 @@ def give_back(tx: Transaction, action: Action) -> Container | None:
     restored = replace(container, **ours)
     sandbox = _sandbox(tx, container)
     tx.save(replace(sandbox, cpu=restored.cpu, memory=restored.memory))
-    return tx.save(restored)
+    return journal.change(tx, container, restored, action.request_id)
 
 
 def _drop(tx: Transaction, action: Action) -> None:

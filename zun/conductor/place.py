@@ -73,6 +73,5 @@ class Place:
         raise errors.NoValidHost(reason=f"Host {full.host.hostname if full else '-'} was filled by somebody else.")
 
     def _give_up(self, tx: Transaction, action: Action, reason: str) -> None:
-        for container in journal.concerned(tx, action):
-            journal.apply(tx, container, Unplaced(reason))
-        tx.save(journal.ended(action, self._clock(), failed=True))
+        containers = [journal.apply(tx, container, Unplaced(reason)) for container in journal.concerned(tx, action)]
+        journal.end(tx, action, self._clock(), containers, failed=True, reason=reason)

@@ -91,7 +91,7 @@ class Verbs:
             for action in waiting:
                 # What a host has in hand it gives up by itself; an undoing is part of the deletion.
                 if action.state is not ActionState.CLAIMED:
-                    tx.save(journal.ended(action, self._clock(), failed=True))
+                    journal.end(tx, action, self._clock(), [found], failed=True, reason=journal.GIVEN_UP)
             return found.host
 
         journal.nudge(self._poke, self._store.settle(write))
@@ -125,7 +125,7 @@ class Verbs:
         def write(tx: Transaction) -> tuple[Container, str | None]:
             before = self._current(tx, container)
             self.check(before, limits.VERB)
-            changed = limits.change(tx, self._inventory, self._defaults, before, wanted)
+            changed = limits.change(tx, self._inventory, self._defaults, before, wanted, caller.request_id)
             if not limits.of(wanted) or changed.host is None:
                 return before, None
             journal.accept(tx, caller, changed, limits.VERB, limits.arguments(before, limits.of(wanted)), self._clock())
@@ -151,7 +151,7 @@ class Verbs:
         def write(tx: Transaction) -> tuple[Container, Action | None]:
             before = self._current(tx, container)
             self.check(before, "update")
-            changed = limits.change(tx, self._inventory, self._defaults, before, changes)
+            changed = limits.change(tx, self._inventory, self._defaults, before, changes, caller.request_id)
             return changed, limits.ahead(tx, caller, before, wanted, self._clock()) if agent is not None else None
 
         changed, action = self._store.settle(write)
@@ -176,7 +176,7 @@ class Verbs:
         # What was accepted meanwhile has waited.
         journal.nudge(self._poke, container.host)
 
-    def rename(self, container: Container, name: str) -> Container:
+    def rename(self, caller: Caller, container: Container, name: str) -> Container:
         """Give the container another name, whatever its status. Raises NameUnchanged, NameInUse."""
 
         def write(tx: Transaction) -> Container:
@@ -185,7 +185,7 @@ class Verbs:
                 raise errors.NameUnchanged(id=found.uuid, name=name)
             renamed = replace(found, name=name)
             check_name(tx, self._defaults.unique_name_scope, renamed)
-            return tx.save(renamed)
+            return journal.change(tx, found, renamed, caller.request_id)
 
         return self._store.settle(write)
 

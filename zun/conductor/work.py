@@ -10,12 +10,13 @@ from functools import partial
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import drain, journal, limits
+from zun.conductor import drain, journal, limits, telling
 from zun.conductor.image_desk import ImageDesk
 from zun.conductor.journal import Clock
 from zun.conductor.vault import Vault
 from zun.domain.action import OPEN, Action, ActionState
 from zun.domain.container import Container, rebuilt
+from zun.domain.event import What
 from zun.domain.lifecycle import Claimed as ClaimedEvent
 from zun.domain.lifecycle import Done, EngineState, Failed
 from zun.domain.sandbox import Sandbox
@@ -79,8 +80,9 @@ class Desk(ImageDesk):
         if sandbox is None:
             return self._hand_out_image(tx, action)
         if state is ActionState.CLAIMED:
-            for container in journal.concerned(tx, action):
-                journal.apply(tx, container, ClaimedEvent(action.action), action.request_id)
+            claimed = [journal.apply(tx, one, ClaimedEvent(action.action), action.request_id) for one in journal.concerned(tx, action)]
+            if attempts == 1:
+                telling.of_action(tx, What.STARTED, action, claimed)
         return Work(action=drain.hurried(tx, action, self._clock()), charge=journal.charge(tx, sandbox))
 
     def finish(self, host: str, epoch: str, outcome: Outcome) -> None:
@@ -103,6 +105,7 @@ class Desk(ImageDesk):
             tx.drop(action)
             return False
         if outcome.reason is None and action.action == "delete":
+            telling.of_action(tx, What.FINISHED, action, containers)
             for container in containers:
                 journal.erase(tx, container, self._inventory)
             return bool(journal.open_actions(tx, action.sandbox_uuid))
@@ -111,7 +114,7 @@ class Desk(ImageDesk):
         ended = [(container, False) for container in containers]
         if action.state is not ActionState.UNDOING:
             ended = [self._advance(tx, action, container, outcome) for container in containers]
-        self._end(tx, action, outcome)
+        self._end(tx, action, outcome, [container for container, _ in ended])
         # After a create or rebuild that failed, nothing is lost and nothing to be removed: its user is to see why it failed.
         if outcome.reason is None or action.action not in ("create", "rebuild"):
             for container, missing in ended:
@@ -131,7 +134,7 @@ class Desk(ImageDesk):
         # The image is another one once the object that was made of it is the one that is left.
         made = outcome.reason is None or (observed is not None and observed.revision == container.revision)
         if action.action == "rebuild" and made and rebuilt(container, action.arguments) != container:
-            container = tx.save(rebuilt(container, action.arguments))
+            container = journal.change(tx, container, rebuilt(container, action.arguments), action.request_id)
         event: Done | Failed = Done(action.action, observed)
         if outcome.reason is not None:
             if action.action == limits.VERB:
@@ -140,17 +143,17 @@ class Desk(ImageDesk):
         container = journal.apply(tx, container, event, action.request_id)
         return container, observed is not None and observed.state is EngineState.MISSING
 
-    def _end(self, tx: Transaction, action: Action, outcome: Outcome) -> None:
+    def _end(self, tx: Transaction, action: Action, outcome: Outcome, containers: list[Container]) -> None:
         undoing = action.state is ActionState.UNDOING
         failed = outcome.reason is not None or undoing
         events = action.events if undoing else outcome.events
         if outcome.leftovers:
             again = self._again(action.attempts)
-            ended = journal.ended(action, self._clock(), failed=True, events=events)
-            tx.save(replace(ended, state=ActionState.UNDOING, epoch=None, not_before=again))
+            left = {"state": ActionState.UNDOING, "epoch": None, "not_before": again, "events": events}
+            journal.end(tx, action, self._clock(), containers, failed=True, reason=outcome.reason, **left)
             LOG.warning("action %s could not undo %s; it will be tried again", action.uuid, ", ".join(outcome.leftovers))
             return
-        tx.save(journal.ended(action, self._clock(), failed=failed, events=events))
+        journal.end(tx, action, self._clock(), containers, failed=failed, reason=outcome.reason, events=events)
         if action.action == "create" and failed:
             self._leave_host(tx, action)
 

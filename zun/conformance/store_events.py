@@ -26,6 +26,16 @@ def happened(store: Store, project: str = "red", after: int = 0) -> list[Event]:
         return tx.find(Event, {"project_id": project, "cursor": Above(after)}, Page(sort_key="cursor"))
 
 
+class _Last:
+    """Tells how many sandboxes there are."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def __call__(self) -> list[Event]:
+        return [event(name=f"{self._tx.count(Sandbox)} there")]
+
+
 class EventPromises(Stores):
     """What is told with ``Transaction.tell``."""
 
@@ -59,6 +69,29 @@ class EventPromises(Stores):
             tx.tell(event())
             raise ZeroDivisionError
         assert happened(store) == []
+
+    def test_what_is_told_last_sees_all_that_is_written_and_comes_after_all_else(self, store: Store) -> None:
+        row = sandbox()
+        with store.write() as tx:
+            last = tx.tell_last("red", "it", lambda: _Last(tx))
+            assert tx.tell_last("red", "it", lambda: _Last(tx)) is last
+            tx.tell(event(name="first"))
+            tx.add(row)
+        assert [each.name for each in happened(store)] == ["first", "1 there"]
+        with store.write() as tx:
+            tx.tell_last("red", "silent", lambda: list[Event])
+        with pytest.raises(ZeroDivisionError), store.write() as tx:
+            tx.tell_last("red", "it", lambda: _Last(tx))
+            raise ZeroDivisionError
+        assert len(happened(store)) == 2
+
+    def test_of_two_who_change_at_once_the_later_sees_what_the_earlier_has_done(self, store: Store) -> None:
+        def decide(tx: Transaction) -> None:
+            tx.add(sandbox())
+            tx.tell_last("red", "it", lambda: _Last(tx))
+
+        together(6, lambda _: store.settle(decide))
+        assert [each.name for each in happened(store)] == [f"{count} there" for count in range(1, 7)]
 
     def test_events_are_forgotten_up_to_a_number_and_the_next_one_goes_on(self, store: Store) -> None:
         with store.write() as tx:

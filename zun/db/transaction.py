@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import msgspec
@@ -17,7 +17,7 @@ from zun.db.rows import SHAPES, Shape, plain_text
 from zun.db.tables import LOCK_NAME_LENGTH, LOCKS
 from zun.domain.event import Event
 from zun.domain.model import Entity
-from zun.interfaces.store import Page, Where
+from zun.interfaces.store import L, Page, Where
 
 E = TypeVar("E", bound=Entity)
 
@@ -41,6 +41,7 @@ class SqlTransaction:
         #: what ended the transaction early
         self.doom: Exception | None = None
         self._told: list[Event] = []
+        self._last: dict[str, dict[str, Any]] = {}
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -125,19 +126,33 @@ class SqlTransaction:
         self._must_write()
         self._told.append(event)
 
+    def tell_last(self, project_id: str, key: str, make: Callable[[], L]) -> L:
+        """See the interface."""
+        self._must_write()
+        kept = self._last.setdefault(project_id, {})
+        if key not in kept:
+            kept[key] = make()
+        return cast(L, kept[key])
+
     def conclude(self) -> frozenset[str]:
         """Write what was told, as the last thing before the commit. Returns the projects that it is about. Raises LostRace.
 
         The last, so that who holds the lock of a project's events waits for nobody, and no deadlock can come of it (ADR 13).
         """
-        projects = sorted({event.project_id for event in self._told})
-        for project in projects:
-            self._number([event for event in self._told if event.project_id == project])
-        return frozenset(projects)
+        projects = sorted({event.project_id for event in self._told} | set(self._last))
+        return frozenset(project for project in projects if self._conclude(project))
+
+    def _conclude(self, project: str) -> bool:
+        """Whether anything is told of the project."""
+        self.lock(f"events:{project}")
+        told = [event for event in self._told if event.project_id == project]
+        told += [event for ask in self._last.get(project, {}).values() for event in ask()]
+        if told:
+            self._number(told)
+        return bool(told)
 
     def _number(self, events: list[Event]) -> None:
         shape, project, now = self._shape(Event), events[0].project_id, self._clock()
-        self.lock(f"events:{project}")
         last = sa.select(sa.func.coalesce(sa.func.max(shape.table.c.cursor), 0)).where(shape.table.c.project_id == project)
         before = int(self._rows(last)[0][0])
         given = [

@@ -312,6 +312,11 @@ def one_of(name: str, words: Iterable[str]) -> Kind:
     return fixed(name, {"type": "string", "maxLength": 4096}, lambda value, bounds: _among(value, known))
 
 
+#: verbs, parted by commas; one that there is not finds nothing
+VERBS = fixed(
+    "verbs", {"type": "string", "pattern": "^[a-z_]+(,[a-z_]+)*$", "maxLength": 1024}, lambda value, bounds: tuple(value.split(","))
+)
+REQUEST_ID = text("request id", 1, 64, "^[!-~]+$")
 UUIDS = fixed("uuids", {"type": "string", "maxLength": 4096}, lambda value, bounds: _among(value, None))
 SORT_DIRECTION = choice("direction", "asc", "desc")
 ANYTHING = fixed("anything", {})

@@ -22,6 +22,7 @@ from zun.domain.model import Entity
 
 E = TypeVar("E", bound=Entity)
 R = TypeVar("R")
+L = TypeVar("L", bound=Callable[[], Sequence[Event]])
 
 Where = Mapping[str, Any]
 
@@ -87,6 +88,13 @@ class Transaction(Protocol):
     def tell(self, event: Event) -> None:
         """Write an event at the end of the transaction. It is given its ``cursor`` then: one more than the last of its project, and who
         sees it has seen, or can see, all that have a lower one."""
+
+    def tell_last(self, project_id: str, key: str, make: Callable[[], L]) -> L:
+        """What is told only when everything else is written: the same object for the same key, made when it is first asked for.
+
+        It is called at the end of the transaction, when nobody else can tell anything of the project, and answers the project's events
+        that come after all others. It sees what everybody who told before has committed. It may read, and must not write.
+        """
 
     def lock(self, name: str) -> None:
         """Wait until no other transaction holds this name, and hold it until this one ends. For sums that must not be raced."""
