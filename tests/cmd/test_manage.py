@@ -63,12 +63,41 @@ def test_purge_removes_what_ended_long_ago_and_nothing_that_is_under_way(
         once.remember(tx, Caller(user_id="u", project_id="p", request_id="r"), Once(token="t", fingerprint="f"), SANDBOX)
     assert main([*configured, "db", "purge", "--older-than", "30", "--dry-run"]) == 0
     assert capsys.readouterr().out.endswith("201 actions would be removed\n1 idempotency keys would be removed\n")
-    assert main([*configured, "db", "purge", "--older-than", "30"]) == 0
-    assert capsys.readouterr().out.endswith("201 actions removed\n1 idempotency keys removed\n")
+    assert main([*configured, "db", "purge", "--older-than", "30", "--verbose"]) == 0
+    said = capsys.readouterr().out.splitlines()[-5:]
+    assert [line.partition(" ")[2] for line in said[:3]] == [
+        "200 actions removed so far",
+        "201 actions removed so far",
+        "1 idempotency keys removed so far",
+    ]
+    assert said[3:] == ["201 actions removed", "1 idempotency keys removed"]
     with store.read() as tx:
         assert [row.action for row in tx.find(Action)] == ["fresh", "undoing", "queued"]
         assert tx.count(IdempotencyKey) == 0
     store.close()
+
+
+def test_purge_up_to_a_day_or_a_time_of_any_zone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = ["--state-dir", str(tmp_path)]
+    main([*state, "db", "upgrade"])
+    store = store_of(state, tmp_path, now())
+    with store.write() as tx:
+        for ended in (datetime(2024, 5, 1, 11, 59), datetime(2024, 5, 1, 12), datetime(2024, 5, 2)):
+            tx.add(action(ended.isoformat(), ActionState.DONE, ended))
+    for before, left in (("2024-05-01", 3), ("2024-05-01T14:00+02:00", 2), ("2024-05-02", 1)):
+        assert main([*state, "db", "purge", "--before", before]) == 0
+        with store.read() as tx:
+            assert tx.count(Action) == left
+    store.close()
+    capsys.readouterr()
+    assert main([*state, "db", "purge", "--before", "2999-01-01"]) == 1
+    assert "still to come" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("when", [[], ["--before", "yesterday"], ["--older-than", "-1"], ["--before", "2024-05-01", "--older-than", "1"]])
+def test_purge_without_a_clear_end_is_refused(tmp_path: Path, when: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--state-dir", str(tmp_path), "db", "purge", *when])
 
 
 def test_the_revision_is_told_and_an_old_database_is_not_purged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from oslo_config import cfg
@@ -40,8 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     db.add_parser("version", help="show the revision of the database, and the newest one").set_defaults(command="version")
     db.add_parser("upgrade", help="bring the database to the newest revision").set_defaults(command="upgrade")
     purge = db.add_parser("purge", help="remove the records of actions that ended long ago, and what is over by itself")
-    purge.add_argument("--older-than", type=_days, required=True, metavar="DAYS", help="how long ago an action must have ended")
+    when = purge.add_mutually_exclusive_group(required=True)
+    when.add_argument("--older-than", type=_days, metavar="DAYS", help="how long ago an action must have ended")
+    when.add_argument("--before", type=_moment, metavar="DATE", help="when: 2026-11-23, or 2026-11-23T12:30 (UTC unless it has a zone)")
     purge.add_argument("--dry-run", action="store_true", help="only say how much there is")
+    purge.add_argument("--verbose", action="store_true", help="say after each transaction how far it has come")
     purge.set_defaults(command="purge")
     service = groups.add_parser("service", help="processes of the service").add_subparsers(required=True, metavar="COMMAND", dest="command")
     service.add_parser("list", help="list them").set_defaults(command="services")
@@ -57,6 +60,12 @@ def _days(text: str) -> int:
     return number
 
 
+def _moment(text: str) -> datetime:
+    """A date, or a time, as UTC without a zone. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
 def _version(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
     print(f"{migrate.current(conf.database.connection) or 'none'} (newest: {migrate.head()})")
 
@@ -70,13 +79,25 @@ def _purge(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
     found = migrate.current(conf.database.connection)
     if found != migrate.head():
         raise ValueError(f"the database is at revision {found or 'none'}: bring it up with 'db upgrade' first")
+    now = utcnow()
+    before = parsed.before if parsed.before is not None else now - timedelta(days=parsed.older_than)
+    if before > now:
+        raise ValueError(f"{before} is still to come")
     store = database(conf, utcnow)
     try:
-        counts = Purge(store, utcnow()).run(timedelta(days=parsed.older_than), dry_run=parsed.dry_run)
+        counts = Purge(store, now, told=_said if parsed.verbose else _nothing).run(before, dry_run=parsed.dry_run)
     finally:
         store.close()
     for name, count in counts.items():
         print(f"{count} {name} {'would be ' if parsed.dry_run else ''}removed")
+
+
+def _said(name: str, count: int) -> None:
+    print(f"{utcnow().isoformat(timespec='seconds')} {count} {name} removed so far", flush=True)
+
+
+def _nothing(name: str, count: int) -> None:
+    """What is said to who does not want to hear it."""
 
 
 def _services(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
