@@ -76,6 +76,20 @@ def capsule(service: Aio, monkeypatch: pytest.MonkeyPatch) -> Official:
     return _group("capsule", service, monkeypatch)
 
 
+def library(service: Aio, version: str, prefix: str = "/v1") -> Any:
+    """python-zunclient at a microversion, without the commands; "1" is the newest that both sides know. ``prefix`` ends the endpoint that
+    a catalog has."""
+    try:
+        import zunclient.client
+    except ImportError:
+        absent("python-zunclient is not installed")
+    from keystoneauth1.http_basic import HTTPBasicAuth
+    from keystoneauth1.session import Session
+
+    auth = HTTPBasicAuth(endpoint=service.url + prefix, username="admin", password=service.password)
+    return zunclient.client.Client(version, session=Session(auth=auth))
+
+
 def _group(name: str, service: Aio, monkeypatch: pytest.MonkeyPatch) -> Official:
     try:
         import openstackclient.shell  # noqa: F401

@@ -124,8 +124,8 @@ class Kill(msgspec.Struct, frozen=True, kw_only=True):
 class Rebuild(msgspec.Struct, frozen=True, kw_only=True):
     """Of which image the container is made anew; it is its own unless another one is named."""
 
-    image: Annotated[str | None, Field(doc="image reference", create=kinds.IMAGE)] = None
-    image_driver: Annotated[str | None, Field(doc="the driver that brings the image", create=kinds.IMAGE_DRIVER)] = None
+    image: Annotated[str | None, Field(doc="image reference", create=kinds.REBUILD_IMAGE)] = None
+    image_driver: Annotated[str | None, Field(doc="the driver that brings the image", create=kinds.REBUILD_DRIVER)] = None
 
 
 class Logs(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,6 +34,15 @@ def _or_null(kind: Kind) -> Kind:
     return Kind(kind.name, schema, lambda value, bounds: None if value is None else kind.load(value, bounds))
 
 
+def _or_empty(kind: Kind) -> Kind:
+    """As the kind, or empty or null: a form of a web page was left blank."""
+
+    def schema(bounds: Bounds) -> Json:
+        return {"anyOf": [kind.schema(bounds), {"enum": ["", None]}]}
+
+    return Kind(kind.name, schema, lambda value, bounds: kind.load(value, bounds) if value else None)
+
+
 def text(name: str, low: int = 0, high: int = MAX_TEXT, pattern: str | None = None) -> Kind:
     """A string of ``low`` to ``high`` characters that matches ``pattern``; NUL never passes, no engine or database can hold it."""
     schema: Json = {"type": "string", "minLength": low, "maxLength": high}
@@ -190,6 +199,8 @@ IMAGE_DRIVER = Kind(
     },
     _image_driver,
 )
+REBUILD_IMAGE = _or_empty(IMAGE)
+REBUILD_DRIVER = _or_empty(IMAGE_DRIVER)
 PULL_POLICY = fixed(
     "pull policy",
     {"type": ["string", "null"], "enum": ["never", "always", "ifnotpresent", "Never", "Always", "IfNotPresent", None]},
