@@ -37,26 +37,21 @@ def _wire(world: World) -> bool:
 
 
 def _tables(world: World) -> list[Step]:
-    makers = [Step(f"tables of {name}", partial(schemas.make, world, name), ["tables from a dump"]) for name in schemas.MAKERS]
-    return [
-        Step("tables from a dump", partial(schemas.restore, world), ["mariadb", "environment of the services"]),
-        *makers,
-        Step("dump of the tables", partial(schemas.keep, world), [step.name for step in makers]),
-    ]
+    needs = ["mariadb", "environment of the services"]
+    return [Step(f"tables of {name}", partial(schemas.make, world, name), needs) for name in schemas.MAKERS]
 
 
 def _services(world: World) -> list[Step]:
     return [
-        # Whatever writes into the tables waits until they have been dumped.
-        Step("keystone's first administrator", partial(keystone.bootstrap, world), ["dump of the tables"]),
+        Step("keystone's first administrator", partial(keystone.bootstrap, world), ["tables of keystone"]),
         Step("keystone", partial(keystone.start, world), ["keystone's first administrator", "memcached"]),
-        Step("glance", partial(glance.start, world), ["dump of the tables"]),
-        Step("placement", partial(placement.start, world), ["dump of the tables"]),
-        Step("neutron", partial(neutron.start, world), ["dump of the tables", "rabbitmq"]),
-        Step("neutron's rpc server", partial(neutron.start_rpc, world), ["dump of the tables", "rabbitmq"]),
-        Step("cinder", partial(cinder.start, world), ["dump of the tables", "rabbitmq"]),
-        Step("cinder's scheduler", partial(cinder.start_scheduler, world), ["dump of the tables", "rabbitmq"]),
-        Step("cinder's volume service", partial(cinder.start_volume, world), ["dump of the tables", "rabbitmq"]),
+        Step("glance", partial(glance.start, world), ["tables of glance"]),
+        Step("placement", partial(placement.start, world), ["tables of placement"]),
+        Step("neutron", partial(neutron.start, world), ["tables of neutron", "rabbitmq"]),
+        Step("neutron's rpc server", partial(neutron.start_rpc, world), ["tables of neutron", "rabbitmq"]),
+        Step("cinder", partial(cinder.start, world), ["tables of cinder", "rabbitmq"]),
+        Step("cinder's scheduler", partial(cinder.start_scheduler, world), ["tables of cinder", "rabbitmq"]),
+        Step("cinder's volume service", partial(cinder.start_volume, world), ["tables of cinder", "rabbitmq"]),
     ]
 
 
@@ -72,6 +67,16 @@ def _agents(world: World) -> list[Step]:
         ),
         Step("dhcp agent", partial(agents.start_dhcp, world), [f"open vswitch on {NETWORK}", "neutron's rpc server"]),
         Step("l3 agent", partial(agents.start_l3, world), [f"open vswitch on {NETWORK}", "neutron's rpc server"]),
+        Step(
+            "reports of all agents",
+            partial(agents.await_reports, world, len(_SWITCHES) + 2),
+            [*(f"switch agent on {name}" for name in _SWITCHES), "dhcp agent", "l3 agent"],
+        ),
+        Step(
+            "reports of cinder's services",
+            partial(cinder.await_reports, world),
+            ["cinder's scheduler", "cinder's volume service"],
+        ),
     ]
 
 
@@ -79,6 +84,6 @@ def _furniture(world: World) -> list[Step]:
     return [
         Step("keys", partial(furniture.write_keys, world)),
         Step("users and catalog", partial(furniture.furnish, world, "identity"), ["keystone"]),
-        Step("networks", partial(furniture.furnish, world, "networks"), ["users and catalog", "neutron", "neutron's rpc server"]),
+        Step("networks", partial(furniture.furnish, world, "networks"), ["users and catalog", "neutron", "reports of all agents"]),
         Step("volume types", partial(furniture.furnish, world, "volumes"), ["users and catalog", "cinder"]),
     ]

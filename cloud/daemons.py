@@ -78,8 +78,22 @@ def names(node: Node) -> list[str]:
 
 def resident(node: Node) -> int:
     """The bytes of memory that all processes of the node have for themselves, and their shares of what they have in common."""
+    return sum(_proportional(number) for number in members(node))
+
+
+def members(node: Node) -> list[int]:
+    """The numbers of all processes of the node, as this machine counts; those in containers are not among them."""
     init = node.init
-    return sum(_proportional(number) for number in (init, *processes.descendants(init))) if init is not None else 0
+    if init is None:
+        return []
+    mark = Path("/proc", str(init), "ns/pid").readlink()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if (entry / "ns/pid").readlink() == mark:
+                    found.append(int(entry.name))
+    return found
 
 
 def _proportional(number: int) -> int:

@@ -22,6 +22,13 @@ _CATALOG = {
     "container": "zun",
 }
 
+_OPENRC = """\
+# Source this; then `openstack network list`, and as somebody else `OS_CLOUD=admin openstack ...` ({users}).
+export OS_CLIENT_CONFIG_FILE={clouds}
+export OS_CLOUD=demo
+export PATH='{programs}':$PATH
+"""
+
 
 def furnish(world: World, stage: str) -> bool:
     """Do a stage of ``inside/furnish.py``, once. Raises Trouble with its last words."""
@@ -62,18 +69,12 @@ def plan(world: World) -> dict[str, Any]:
 
 
 def write_keys(world: World) -> bool:
-    """Write ``clouds.yaml`` and ``openrc``, with which ``openstack`` works at once."""
+    """Write ``clouds.yaml`` and ``openrc``, with which ``openstack`` works at once. Returns whether they were not there."""
     users = (*PEOPLE, *SERVICE_USERS)
     clouds = {user: {"auth": world.account(user), "region_name": REGION, "identity_api_version": 3} for user in users}
+    openrc = world.folder / "openrc"
+    new = not openrc.exists()
     # YAML reads JSON.
     write_private(world.clouds_yaml, json.dumps({"clouds": clouds}, indent=1) + "\n")
-    write_private(
-        world.folder / "openrc",
-        f"""\
-# source this; then `openstack network list`. As somebody else: OS_CLOUD=admin openstack ... ({", ".join(users)})
-export OS_CLIENT_CONFIG_FILE={shlex.quote(str(world.clouds_yaml))}
-export OS_CLOUD=demo
-export PATH={shlex.quote(str(world.venv / "bin"))}:$PATH
-""",
-    )
-    return True
+    write_private(openrc, _OPENRC.format(users=", ".join(users), clouds=shlex.quote(str(world.clouds_yaml)), programs=world.venv / "bin"))
+    return new

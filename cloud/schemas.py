@@ -1,8 +1,7 @@
-"""The services' empty tables: made once by each service, and kept, because from a dump they are there in seconds."""
+"""The services' empty tables: made by each service itself, and kept, because from a dump they are there in a second the next time."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from cloud import software
 from cloud.services import cinder, glance, keystone, mariadb, neutron, placement
 from cloud.world import World
 
-#: Each service's own way to make its tables.
+#: Each service's own way to make its tables; the slowest first.
 MAKERS: Mapping[str, Callable[[World], None]] = {
     "neutron": neutron.schema,
     "cinder": cinder.schema,
@@ -20,39 +19,22 @@ MAKERS: Mapping[str, Callable[[World], None]] = {
 }
 
 
-def kept(world: World) -> Path:
-    """Where the dump of these versions is, or would be. There is no secret in it, and nothing of anybody's."""
-    return world.home / "cache" / f"schemas-{hashlib.sha256(software.fingerprint().encode()).hexdigest()[:12]}.sql"
-
-
-def restore(world: World) -> bool:
-    """Make all tables from the dump, if there is one. Returns whether it did."""
-    if _made(world, "restored").exists() or not kept(world).exists() or any(_made(world, name).exists() for name in MAKERS):
-        return False
-    mariadb.restore(world, kept(world))
-    for name in ("restored", *MAKERS):
-        _made(world, name).touch()
-    return True
-
-
 def make(world: World, name: str) -> bool:
-    """See that a service has its tables."""
-    if _made(world, name).exists():
+    """See that a service has its tables. Returns whether it had none."""
+    done = world.folder / "schemas" / name
+    if done.exists():
         return False
-    MAKERS[name](world)
-    _made(world, name).touch()
+    file = kept(world, name)
+    if file.exists():
+        mariadb.restore(world, name, file)
+    else:
+        MAKERS[name](world)
+        mariadb.dump(world, name, file)
+    done.parent.mkdir(exist_ok=True)
+    done.touch()
     return True
 
 
-def keep(world: World) -> bool:
-    """Dump all tables for the next time, while they are still empty."""
-    if kept(world).exists() or (world.folder / "furnished").exists():
-        return False
-    mariadb.dump(world, tuple(MAKERS), kept(world))
-    return True
-
-
-def _made(world: World, name: str) -> Path:
-    folder = world.folder / "schemas"
-    folder.mkdir(exist_ok=True)
-    return folder / name
+def kept(world: World, name: str) -> Path:
+    """Where the dump of these versions is, or would be. Nobody has written into these tables: there is no secret in it."""
+    return world.home / "cache" / f"{name}-{software.fingerprint()[:12]}.sql"

@@ -28,6 +28,7 @@ PACKAGES = (
     "python3-venv",
     "qemu-utils",
     "rabbitmq-server",
+    "radvd",
     "util-linux",
 )
 _HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ from cloud import daemons, ini
 from cloud.daemons import Daemon
 from cloud.ini import Settings
 from cloud.nodes import Node
-from cloud.services import neutron, openvswitch, settings
+from cloud.services import mariadb, neutron, openvswitch, settings
 from cloud.world import NETWORK, World
 
 _INTERFACES: Settings = {
@@ -40,6 +40,12 @@ def start_l3(world: World) -> bool:
     """See that networks have routers."""
     own: Settings = {"DEFAULT": {"agent_mode": "legacy", "enable_metadata_proxy": False}}
     return daemons.start(world, _daemon(world, world.node(NETWORK), "l3", ini.merged(_INTERFACES, own)))
+
+
+def await_reports(world: World, agents: int) -> bool:
+    """Wait until so many agents have reported: from then on ports can be bound and networks get their DHCP. Raises Trouble."""
+    fresh = "SELECT COUNT(*) FROM neutron.agents WHERE heartbeat_timestamp > UTC_TIMESTAMP() - INTERVAL 30 SECOND;"
+    return mariadb.await_count(world, fresh, agents, "agents of Neutron")
 
 
 def _daemon(world: World, node: Node, kind: str, own: Settings) -> Daemon:

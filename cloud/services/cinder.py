@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cloud import daemons, ini
 from cloud.daemons import Daemon
-from cloud.services import settings
+from cloud.services import mariadb, settings
 from cloud.world import REGION, World, write_private
 from tools.environment import REPOSITORY
 
@@ -37,6 +37,12 @@ def start_scheduler(world: World) -> bool:
 def start_volume(world: World) -> bool:
     """See that somebody makes them."""
     return daemons.start(world, _daemon(world, "cinder-volume"))
+
+
+def await_reports(world: World) -> bool:
+    """Wait until the scheduler and the volume service have reported: from then on volumes can be made. Raises Trouble."""
+    fresh = "SELECT COUNT(*) FROM cinder.services WHERE NOT deleted AND updated_at > UTC_TIMESTAMP() - INTERVAL 30 SECOND;"
+    return mariadb.await_count(world, fresh, 2, "services of Cinder")
 
 
 def _daemon(world: World, name: str) -> Daemon:

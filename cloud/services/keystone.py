@@ -59,7 +59,7 @@ def _text(world: World) -> str:
             "fernet_receipts": {"key_repository": f"{keys}/fernet"},
             "credential": {"key_repository": f"{keys}/credential"},
             # The cheapest that is allowed: these passwords are random, and every test asks for tokens.
-            "identity": {"password_hash_rounds": 4},
+            "identity": {"password_hash_rounds": 4, "max_password_length": 72},
             "oslo_policy": {"enforce_scope": True, "enforce_new_defaults": True},
         }
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
+import time
 from pathlib import Path
 
 from cloud import daemons
 from cloud.daemons import Daemon
 from cloud.world import DATABASES, World
+from tools.progress import Trouble
 
 _PORT = 3306
+_PATIENCE = 120.0
 
 
 def start(world: World) -> bool:
@@ -31,19 +33,34 @@ def execute(world: World, statements: str) -> str:
     return world.controller.run(*_client(world), given=statements)
 
 
-def dump(world: World, names: tuple[str, ...], file: Path) -> None:
-    """Write the databases as statements that make them anew."""
-    partial = file.with_suffix(".partial")
+def count(world: World, statement: str) -> int:
+    """The number that a statement answers with."""
+    return int(execute(world, statement).strip() or 0)
+
+
+def await_count(world: World, statement: str, wanted: int, what: str) -> bool:
+    """Wait until the statement answers with so many. Returns whether it had to be waited for. Raises Trouble after two minutes."""
+    deadline = time.monotonic() + _PATIENCE
+    waited = False
+    while (found := count(world, statement)) < wanted:
+        if time.monotonic() > deadline:
+            raise Trouble(f"{wanted - found} of {wanted} {what} do not report; their logs are in {world.logs}")
+        waited = True
+        time.sleep(0.2)
+    return waited
+
+
+def dump(world: World, database: str, file: Path) -> None:
+    """Write the tables of a database as statements that make them anew."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    command = ["mariadb-dump", f"--socket={_socket(world)}", "--user=root", "--skip-comments", "--databases", *names]
-    partial.write_text(world.controller.run(*command))
+    partial = file.with_suffix(".partial")
+    partial.write_text(world.controller.run("mariadb-dump", f"--socket={_socket(world)}", "--user=root", "--skip-comments", database))
     partial.replace(file)
 
 
-def restore(world: World, file: Path) -> None:
-    """Run the statements of a dump."""
-    with file.open("rb") as statements:
-        subprocess.run(world.controller.command(*_client(world)), stdin=statements, check=True, cwd="/")
+def restore(world: World, database: str, file: Path) -> None:
+    """Run the statements of a dump. Raises Trouble."""
+    world.controller.run(*_client(world), database, given=file.read_text())
 
 
 def _daemon(world: World) -> Daemon:
