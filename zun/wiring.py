@@ -94,15 +94,18 @@ class ControlPlane:
     streams: Streams
     placing: Pulse
     sweeping: Pulse
+    draining: Pulse
 
     def start(self) -> None:
         """Begin the work that no request does, except for the placing: that begins when the hosts have been heard of."""
         self.sweeping.start()
+        self.draining.start()
 
     def stop(self) -> None:
         """End it."""
         self.placing.stop()
         self.sweeping.stop()
+        self.draining.stop()
 
 
 class Embedded:
@@ -282,7 +285,6 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
     def round_of_sweeping() -> None:
         streams.sweep()
         sweep.run()
-        drain.run()
 
     sweeping = Pulse("conductor-sweep", round_of_sweeping, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
 
@@ -293,7 +295,13 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
         else:
             agents.on(host).look()
 
-    drain = Drain(store, inventory, clock=clock, poke=poke)
+    # A drain that was under way when this process ended goes on at once.
+    draining = Pulse("conductor-drain", Drain(store, inventory, clock=clock, poke=poke).run, every=SWEEP_EVERY)
+
+    def look_at_hosts() -> None:
+        sweeping.poke()
+        draining.poke()
+
     defaults = decided(conf)
     vault = secrets.vault(conf)
     return ControlPlane(
@@ -319,7 +327,7 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
             poke=poke,
             images=plugs.images,
         ),
-        admin=_admin(conf, store, inventory, clock, defaults, sweeping),
+        admin=_admin(conf, store, inventory, clock, defaults, look_at_hosts),
         place=place,
         sweep=sweep,
         desk=Desk(store, inventory, clock=clock, poke=poke, vault=vault),
@@ -328,17 +336,20 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
         streams=streams,
         placing=placing,
         sweeping=sweeping,
+        draining=draining,
     )
 
 
-def _admin(conf: cfg.ConfigOpts, store: Store, inventory: LocalInventory, clock: Clock, defaults: Defaults, sweeping: Pulse) -> Admin:
+def _admin(
+    conf: cfg.ConfigOpts, store: Store, inventory: LocalInventory, clock: Clock, defaults: Defaults, sweep: Callable[[], None]
+) -> Admin:
     return Admin(
         store,
         inventory,
         clock=clock,
         configured=defaults.quota,
         service_down_time=conf.compute.service_down_time,
-        sweep=sweeping.poke,
+        sweep=sweep,
     )
 
 
