@@ -88,9 +88,9 @@ def _document(template: Any) -> Json:
     if isinstance(template, str):
         try:
             template = reading.parse(template.encode("utf-8", "surrogatepass"))
-        except errors.SchemaValidationError:
-            raise
-        except errors.BadRequest:
+        except errors.BadRequest as error:
+            if isinstance(error, errors.SchemaValidationError) and error.details["field"] != reading.WHOLE:
+                raise
             raise errors.InvalidValue(field="template", rule="must be an object, or one as JSON text") from None
     if not isinstance(template, dict):
         raise errors.SchemaValidationError(field="template", rule="must be an object, or one as JSON text")

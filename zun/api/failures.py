@@ -87,4 +87,6 @@ def _server(error: BaseException, retry_after: int) -> Failure:
 
 
 def _text(text: str) -> str:
-    return text if len(text) <= MAX_DETAIL else text[:MAX_DETAIL] + "..."
+    """What can be sent: no error may fail because of what it tells of."""
+    sound = text.encode("utf-8", "replace").decode()
+    return sound if len(sound) <= MAX_DETAIL else sound[:MAX_DETAIL] + "..."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
@@ -19,6 +20,11 @@ MAX_DIGITS = 19
 
 JSON = "application/json"
 
+_TOO_DEEP = f"must not be nested more than {MAX_DEPTH} levels deep"
+_MARK = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]')
+
+#: how the whole of a body is called where something is wrong with no part of it
+WHOLE = "body"
 #: where something is in a body: names and numbers, from the outside in
 Place = tuple[str | int, ...]
 
@@ -38,17 +44,18 @@ def path(parts: Iterable[str | int]) -> str:
 
 
 def query(request: falcon.Request) -> dict[str, str]:
-    """The query string's parameters. Raises BadRequest for one given twice, too many or bad UTF-8, SchemaValidationError for NUL."""
+    """The query string's parameters. Raises BadRequest for one given twice, or too many, SchemaValidationError for NUL and bad UTF-8."""
     try:
-        pairs = parse_qsl(request.query_string, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
+        # What is no UTF-8 becomes what no field can hold, and is refused by the field's name.
+        pairs = parse_qsl(request.query_string, keep_blank_values=True, errors="surrogateescape", max_num_fields=MAX_QUERY_FIELDS)
     except ValueError:
-        raise errors.BadRequest(reason="The query string is not valid UTF-8 or has too many parameters.") from None
+        raise errors.BadRequest(reason=f"The query string has more than {MAX_QUERY_FIELDS} parameters.") from None
     found: dict[str, str] = {}
     for name, value in pairs:
-        if name in found:
-            raise errors.BadRequest(reason=f"The query parameter '{excerpt(name)}' is given more than once.")
         _check_text(name, (name,))
         _check_text(value, (name,))
+        if name in found:
+            raise errors.BadRequest(reason=f"The query parameter '{excerpt(name)}' is given more than once.")
         found[name] = value
     return found
 
@@ -94,22 +101,38 @@ def parse(data: bytes) -> Any:
 
     Raises BadRequest, or SchemaValidationError where a field can be named.
     """
+    # What is no UTF-8 becomes what no field can hold, and is refused by the field's name.
+    text = data.decode("utf-8", "surrogateescape")
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
     except RecursionError:
-        raise errors.BadRequest(reason=f"The request body is nested more than {MAX_DEPTH} levels deep.") from None
-    except UnicodeDecodeError:
-        raise errors.BadRequest(reason="The request body is not valid UTF-8.") from None
+        _refuse(_deep(text), _TOO_DEEP)
     except ValueError as error:
         raise errors.BadRequest(reason=f"The request body is not valid JSON: {error}") from None
     _check_value(value)
     return value
 
 
+def _deep(text: str) -> Place:
+    """The outermost name under which a body is nested too deep even for the parser."""
+    depth, last, name = 0, "", ""
+    for found in _MARK.finditer(text):
+        mark = found.group()
+        depth += (mark in "{[") - (mark in "}]")
+        if depth > MAX_DEPTH:
+            break
+        if depth == 1 and mark.startswith('"'):
+            last = mark
+        elif depth == 1 and mark == ":":
+            name = last
+    return (str(json.loads(name)),) if name else ()
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         ((doubled, _),) = Counter(name for name, _ in pairs).most_common(1)
+        _check_text(doubled, (doubled,))
         raise ValueError(f"the key '{excerpt(doubled)}' is given more than once")
     return found
 
@@ -134,7 +157,7 @@ def _check_value(value: Any) -> None:
             continue
         item, place = found
         if len(pending) > MAX_DEPTH:
-            raise errors.BadRequest(reason=f"The request body is nested more than {MAX_DEPTH} levels deep.")
+            _refuse(place[:2], _TOO_DEEP)
         if isinstance(item, str):
             _check_text(item, place)
         elif isinstance(item, float):
@@ -158,9 +181,9 @@ def _check_text(text: str, place: Place) -> None:
     if "\0" in text:
         _refuse(place, "must not contain NUL")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        _refuse(place, "must not contain half of a Unicode surrogate pair")
+        _refuse(place, "must be valid UTF-8, and must not contain half of a surrogate pair")
 
 
 def _refuse(place: Place, rule: str) -> NoReturn:
     name = path(place).replace("\0", "").encode("utf-8", "replace").decode()
-    raise errors.SchemaValidationError(field=excerpt(name, 128) or "body", rule=rule)
+    raise errors.SchemaValidationError(field=excerpt(name, 128) or WHOLE, rule=rule)
