@@ -327,7 +327,7 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
             poke=poke,
             images=plugs.images,
         ),
-        admin=_admin(conf, store, inventory, clock, defaults, look_at_hosts),
+        admin=admin(conf, store, clock, look_at_hosts),
         place=place,
         sweep=sweep,
         desk=Desk(store, inventory, clock=clock, poke=poke, vault=vault),
@@ -340,17 +340,11 @@ def control_plane(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agen
     )
 
 
-def _admin(
-    conf: cfg.ConfigOpts, store: Store, inventory: LocalInventory, clock: Clock, defaults: Defaults, sweep: Callable[[], None]
-) -> Admin:
-    return Admin(
-        store,
-        inventory,
-        clock=clock,
-        configured=defaults.quota,
-        service_down_time=conf.compute.service_down_time,
-        sweep=sweep,
-    )
+def admin(conf: cfg.ConfigOpts, store: Store, clock: Clock, sweep: Callable[[], None] = lambda: None) -> Admin:
+    """What operators decide. Who has no ``sweep`` leaves it to the service to notice what was decided."""
+    down = conf.compute.service_down_time
+    configured = decided(conf).quota
+    return Admin(store, LocalInventory(clock, down), clock=clock, configured=configured, service_down_time=down, sweep=sweep)
 
 
 def agent(

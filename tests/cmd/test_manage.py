@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.db.test_store import on
 from tests.servers import Server
@@ -17,8 +18,10 @@ from zun.conductor.purge import BATCH
 from zun.db import migrate
 from zun.db.store import SqlStore
 from zun.domain.action import Action, ActionState, Caller
-from zun.domain.host import COMPUTE, Service
+from zun.domain.container import Container
+from zun.domain.host import COMPUTE, DrainState, Host, Service
 from zun.domain.idempotency import LASTS, IdempotencyKey, Once
+from zun.domain.lifecycle import Status
 from zun.domain.sandbox import Sandbox
 
 SANDBOX = Sandbox(uuid="s", project_id="p", user_id="u")
@@ -42,6 +45,10 @@ def store_of(configured: list[str], folder: Path, time: datetime) -> SqlStore:
     if configured[0] == "--config-file":
         url = (folder / "zun.conf").read_text().partition("connection = ")[2].strip()
     return SqlStore(url, lambda: time)
+
+
+def container(name: str, **given: object) -> Container:
+    return Container(uuid=name, sandbox_uuid="s", project_id="p", user_id="u", name=name, image="busybox", **given)  # type: ignore[arg-type]
 
 
 def action(name: str, state: ActionState, ended: datetime | None) -> Action:
@@ -123,6 +130,36 @@ def test_services_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "node-1 zun-compute disabled last seen never" in capsys.readouterr().out
 
 
+def test_a_service_that_is_not_expected_back_is_forgotten_by_the_rule_of_the_api(
+    configured: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = store_of(configured, tmp_path, now())
+    words = [*configured, "service", "delete", "--host", "node-1"]
+    assert main(words) == 1
+    assert capsys.readouterr().err == "zun-manage: There is no service zun-compute on host node-1.\n"
+    with store.write() as tx:
+        tx.add(Service(uuid="1", host="node-1", binary=COMPUTE, last_seen_up=now(), drain_state=DrainState.DRAINING, drain_id="d"))
+        tx.add(Service(uuid="2", host="node-1", binary="zun-conductor"))
+        tx.add(Host(uuid="3", hostname="node-1"))
+        tx.add(replace(SANDBOX, host="node-1"))
+        tx.add(container("c", status=Status.RUNNING))
+    assert main([*configured, "service", "list"]) == 0
+    assert "node-1 zun-compute enabled draining (1 left) last seen" in capsys.readouterr().out
+    assert main(words) == 1
+    assert capsys.readouterr().err.startswith("zun-manage: Host node-1 has 1 container(s).")
+    with store.write() as tx:
+        tx.drop(tx.find(Container)[0])
+        tx.drop(tx.find(Sandbox)[0])
+    assert main([*configured, "service", "list"]) == 0
+    assert "node-1 zun-compute enabled drained last seen" in capsys.readouterr().out
+    assert main(words) == 0
+    assert capsys.readouterr().out.endswith("zun-compute on node-1 removed\n")
+    assert main([*words, "--binary", "zun-conductor"]) == 0
+    with store.read() as tx:
+        assert (tx.find(Service), tx.find(Host)) == ([], [])
+    store.close()
+
+
 def test_keys_are_rotated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state = ["--state-dir", str(tmp_path)]
     main([*state, "db", "upgrade"])
@@ -131,7 +168,16 @@ def test_keys_are_rotated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["db"], ["db", "purge"], ["db", "purge", "--older-than", "-1"], ["db", "purge", "--older-than", "x"], ["fly"]]
+    "words",
+    [
+        [],
+        ["db"],
+        ["service", "delete"],
+        ["db", "purge"],
+        ["db", "purge", "--older-than", "-1"],
+        ["db", "purge", "--older-than", "x"],
+        ["fly"],
+    ],
 )
 def test_what_is_no_command_is_refused_before_anything_is_opened(words: list[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:

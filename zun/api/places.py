@@ -13,8 +13,9 @@ from zun.api.call import Call
 from zun.api.reading import excerpt
 from zun.api.views import Shape, exact_time
 from zun.conductor import drain as drains
+from zun.domain import drain as drain_of_host
 from zun.domain import kinds
-from zun.domain.host import DEFAULT_ZONE, DrainState, Host, Service, is_up
+from zun.domain.host import DEFAULT_ZONE, Host, Service, is_up
 from zun.domain.model import Json, Version
 from zun.domain.resources import Resources
 from zun.domain.sandbox import Sandbox
@@ -50,9 +51,7 @@ def _state(row: Service, known: _Known) -> str:
 
 
 def _drain_state(row: Service, known: _Known) -> Literal["draining", "drained", "restarting"] | None:
-    if row.drain_state is DrainState.DRAINING:
-        return "draining" if known.left else "drained"
-    return None if row.drain_state is None else "restarting"
+    return drain_of_host.shown(row.drain_state, known.left)
 
 
 def _drain_left(row: Service, known: _Known) -> int:

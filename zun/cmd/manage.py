@@ -12,10 +12,12 @@ from oslo_config import cfg
 
 from zun import errors
 from zun.cmd.aio import configure
+from zun.conductor import drain as drains
 from zun.conductor.purge import Purge
 from zun.db import migrate
-from zun.domain.host import Service
-from zun.wiring import database, rotate_keys, utcnow
+from zun.domain import drain
+from zun.domain.host import COMPUTE, Service
+from zun.wiring import admin, database, rotate_keys, utcnow
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,6 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     purge.set_defaults(command="purge")
     service = groups.add_parser("service", help="processes of the service").add_subparsers(required=True, metavar="COMMAND", dest="command")
     service.add_parser("list", help="list them").set_defaults(command="services")
+    forget = service.add_parser("delete", help="forget one that is not expected back, and with zun-compute its host")
+    forget.add_argument("--host", required=True)
+    forget.add_argument("--binary", default=COMPUTE)
+    forget.set_defaults(command="forget")
     secrets = groups.add_parser("secrets", help="what is sealed").add_subparsers(required=True, metavar="COMMAND", dest="command")
     secrets.add_parser("rotate", help="make a new key and seal every password with it").set_defaults(command="rotate")
     return parser
@@ -104,11 +110,22 @@ def _services(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
     store = database(conf, utcnow)
     try:
         with store.read() as tx:
-            rows = tx.find(Service)
+            rows = [(row, drains.count(tx, row)) for row in tx.find(Service)]
     finally:
         store.close()
-    for row in rows:
-        print(f"{row.host} {row.binary} {'disabled' if row.disabled else 'enabled'} last seen {row.last_seen_up or 'never'}")
+    for row, left in rows:
+        state = drain.shown(row.drain_state, left)
+        drained = f" {state} ({left} left)" if left else f" {state}" if state else ""
+        print(f"{row.host} {row.binary} {'disabled' if row.disabled else 'enabled'}{drained} last seen {row.last_seen_up or 'never'}")
+
+
+def _forget(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
+    store = database(conf, utcnow)
+    try:
+        admin(conf, store, utcnow).forget(parsed.host, parsed.binary)
+    finally:
+        store.close()
+    print(f"{parsed.binary} on {parsed.host} removed")
 
 
 def _rotate(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
@@ -120,6 +137,7 @@ COMMANDS: Mapping[str, Callable[[cfg.ConfigOpts, argparse.Namespace], None]] = {
     "upgrade": _upgrade,
     "purge": _purge,
     "services": _services,
+    "forget": _forget,
     "rotate": _rotate,
 }
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from typing import Literal
 
 from zun.domain import restart
 from zun.domain.action import Action, ActionState
 from zun.domain.container import Container
+from zun.domain.host import DrainState
 from zun.domain.lifecycle import UNDER_WAY, VERBS, Desired, Status
 
 S = Status
@@ -68,6 +70,13 @@ def to_start(container: Container, under_way: Sequence[Action]) -> Need:
     if container.status not in VERBS[START].allowed:
         return Need.FORGET
     return Need.WISH if awaits_its_turn(container) else Need.ACT
+
+
+def shown(state: DrainState | None, left: int) -> Literal["draining", "drained", "restarting"] | None:
+    """How far a host's drain is, of whose containers ``left`` are still to be dealt with."""
+    if state is None:
+        return None
+    return "restarting" if state is DrainState.RESTARTING else "draining" if left else "drained"
 
 
 def awaits_its_turn(container: Container) -> bool:
