@@ -184,6 +184,79 @@ def test_a_service_that_is_none_is_404(edge: Edge, call: str, query: str) -> Non
     assert (found["status"], found["code"]) == (404, "container.service-not-found")
 
 
+NEW = "1.41"
+DRAIN_MEMBERS = {"drain_state", "drain_deadline", "drain_left"}
+
+
+def test_a_drain_is_answered_with_what_is_left_to_do(edge: Edge) -> None:
+    edge.add_container("one"), edge.add_container("two", status=Status.STOPPED)
+    answer = edge("PUT", f"/v1/services/drain?{QUERY}&timeout=30&disabled_reason=new-disk", role="admin", at=NEW)
+    told = {
+        **SERVICE,
+        "disabled": True,
+        "disabled_reason": "new-disk",
+        "drain_state": "draining",
+        "drain_deadline": "2024-05-01T12:30:30.000001",
+        "drain_left": 1,
+    }
+    assert (answer.status_code, answer.json) == (202, {"service": told})
+    (shown,) = edge("GET", "/v1/services", role="admin", at=NEW).json["services"]
+    assert {name: shown[name] for name in told} == told
+    (older,) = edge("GET", "/v1/services", role="admin", at="1.40").json["services"]
+    assert set(shown) - set(older) == DRAIN_MEMBERS
+
+
+def test_ten_minutes_unless_it_is_said(edge: Edge) -> None:
+    answer = edge("PUT", "/v1/services/drain", json=SERVICE, role="admin", at=NEW)
+    assert answer.json["service"]["drain_deadline"] == "2024-05-01T12:40:00.000001"
+    assert answer.json["service"]["drain_state"] == "drained", "there is nothing to stop"
+
+
+def test_an_enabled_host_is_not_drained_any_more(edge: Edge) -> None:
+    edge("PUT", f"/v1/services/drain?{QUERY}", role="admin", at=NEW)
+    answer = edge("PUT", f"/v1/services/enable?{QUERY}", role="admin", at="1.40")
+    assert answer.json == {"service": {**SERVICE, "disabled": False, "disabled_reason": None}}
+    (shown,) = edge("GET", "/v1/services", role="admin", at=NEW).json["services"]
+    assert {shown[name] for name in DRAIN_MEMBERS} == {None, 0}
+
+
+@pytest.mark.parametrize(("at", "state"), [("1.40", None), (NEW, "restarting")])
+def test_only_from_1_41_on_an_enable_starts_anything(edge: Edge, at: str, state: str | None) -> None:
+    edge("PUT", f"/v1/services/drain?{QUERY}", role="admin", at=NEW)
+    assert edge("PUT", f"/v1/services/enable?{QUERY}&restart=true", role="admin", at=at).status_code == 200
+    (shown,) = edge("GET", "/v1/services", role="admin", at=NEW).json["services"]
+    assert shown["drain_state"] == state
+
+
+def test_before_1_41_there_is_no_drain(edge: Edge) -> None:
+    assert edge("PUT", f"/v1/services/drain?{QUERY}", role="admin", at="1.40").status_code == 406
+    assert service(edge)["disabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "word"),
+    [
+        ("host=node-1", 400, "'binary'"),
+        ("binary=zun-compute", 400, "'host'"),
+        (f"{QUERY}&timeout=-1", 400, "'timeout'"),
+        (f"{QUERY}&timeout=86401", 400, "'timeout'"),
+        (f"{QUERY}&timeout=soon", 400, "'timeout'"),
+        (f"{QUERY}&disabled_reason={'x' * 256}", 400, "'disabled_reason'"),
+        ("host=nowhere&binary=zun-compute", 404, "nowhere"),
+    ],
+)
+def test_a_drain_that_cannot_be_changes_nothing(edge: Edge, query: str, status: int, word: str) -> None:
+    found = error(edge("PUT", f"/v1/services/drain?{query}", role="admin", at=NEW))
+    assert (found["status"], word in found["detail"]) == (status, True)
+    assert service(edge)["disabled"] is False
+
+
+def test_a_container_says_whether_a_drain_has_stopped_it(edge: Edge) -> None:
+    edge.add_container("one"), edge.add_container("two", status=Status.STOPPED, drained=str(uuid.uuid4()))
+    assert [edge("GET", f"/v1/containers/{name}", at=NEW).json["drained"] for name in ("one", "two")] == [False, True]
+    assert "drained" not in edge("GET", "/v1/containers/two", at="1.40").json
+
+
 def test_a_service_is_deleted_with_its_host(edge: Edge) -> None:
     answer = edge("DELETE", f"/v1/services?{QUERY}", role="admin")
     assert (answer.status_code, answer.json) == (200, None)
