@@ -13,8 +13,8 @@ from zun.domain.container import Container
 from zun.domain.event import Event, Kind, What
 from zun.domain.host_image import Image
 from zun.domain.lifecycle import EngineState, Status
+from zun.domain.resources import NAMES
 from zun.domain.sandbox import Sandbox
-from zun.drivers.inventory.local import NAMES
 
 #: what a settled status says of the engine; Error says nothing, and Stopped may never have begun
 SHOWN = {
@@ -39,6 +39,7 @@ def check(world: World) -> None:
     _engines(world, containers, sandboxes)
     _events(world, containers, sandboxes)
     _books(containers, sandboxes, placed, in_use)
+    _cores(world, containers, sandboxes)
     for life in world.lives.values():
         assert not life.lanes.faults, life.lanes.faults
 
@@ -103,5 +104,22 @@ def _books(containers: list[Container], sandboxes: list[Sandbox], placed: dict, 
     for project, quota in in_use.items():
         mine = [container for container in containers if container.project_id == project]
         assert quota.containers == len(mine)
-        for name in NAMES:
+        for name in ("cpu", "memory", "disk"):
             assert round(getattr(quota, name), 6) == round(sum(getattr(container, name) for container in mine), 6) >= 0
+
+
+def _cores(world: World, containers: list[Container], sandboxes: list[Sandbox]) -> None:
+    """Who asked for cores of his own has as many, nobody else has one of them, and every engine object runs where it may."""
+    for sandbox in sandboxes:
+        assert len(sandbox.cpuset) == len(set(sandbox.cpuset)) == (sandbox.pcpu if sandbox.host else 0), sandbox
+    given = Counter((sandbox.host, core) for sandbox in sandboxes for core in sandbox.cpuset)
+    assert not [core for core, number in given.items() if number > 1], "one core is in two sandboxes"
+    homes = {sandbox.uuid: sandbox for sandbox in sandboxes}
+    known = {container.uuid: container for container in containers}
+    for host, engine in world.engines.items():
+        cores = world.lives[host].cores if host in world.lives else None
+        for thing in engine.things.values():
+            if cores is None or thing.container_uuid is None:
+                continue
+            allowed = cores.of(known[thing.container_uuid], homes[thing.sandbox_uuid])
+            assert set(thing.cpuset) == set(allowed), f"{thing.spec} is on {thing.cpuset}, and may be on {allowed}"

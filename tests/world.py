@@ -22,6 +22,7 @@ from tests.hands import Clock, Engine, HandLanes, HandPulse, HandRuntime, Killed
 from tests.stores import fresh
 from zun import errors, saga
 from zun.compute.ask import Ask
+from zun.compute.cores import Cores
 from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
 from zun.conductor.accept import Accept, Defaults
@@ -107,13 +108,16 @@ class Life:
             images={"docker": RegistryImages(self.runtime)},
             network=EngineNetwork(),
             volumes=LocalVolumes(world.folder / host),
+            cores=world.cores.get(host, Cores()),
         )
+        cores = {"cpu_dedicated_set": plugs.cores.dedicated, "cpu_shared_set": plugs.cores.shared, "numa_topology": plugs.cores.nodes}
+        self.cores = plugs.cores
         seam = {} if threads else {"lanes": self.lanes, "pulse": self._pulse}
         self.loop = AgentLoop(
             host,
             self.wire.client,
             plugs,
-            report=lambda: HostReport(facts=self.runtime.facts(), availability_zone="nova", **world.host_options),
+            report=lambda: HostReport(facts=self.runtime.facts(), availability_zone="nova", **cores, **world.host_options),
             clock=world.clock,
             pace=FAST if threads else PACE,
             fault=lambda point: world.fault(point),
@@ -169,6 +173,7 @@ class World:
         chance: random.Random | None = None,
         wrap: Callable[[SqlStore], object] = lambda store: store,
         clock: Clock | None = None,
+        cores: dict[str, Cores] | None = None,
         **host_options,
     ) -> None:
         self.folder, self.threads, self.mute = folder, threads, False
@@ -178,6 +183,8 @@ class World:
         self.chance = chance or random.Random(0)
         self.defaults = defaults or Defaults()
         self.host_options = host_options
+        #: by host; what a test puts here is seen by the next life of its agent
+        self.cores = dict(cores or {})
         self._sql = SqlStore(fresh(folder / "world.sqlite"), self.clock, durable=False)
         self.store = wrap(self._sql)
         self.engines = {host: self._engine() for host in hosts}

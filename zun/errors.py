@@ -257,6 +257,12 @@ class LimitsRefused(Conflict):
     text = "Container {id} keeps its limits. {reason}"
 
 
+class CoresNotSettled(Conflict):
+    """One change of the cores that a container has to itself follows the other."""
+
+    text = "Container {id} is still being given other cores; ask again when that is done."
+
+
 class InsufficientCapacity(Conflict):
     text = "Host {host} has no room for {resource}: requested {requested}, free {free}."
 

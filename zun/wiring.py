@@ -22,6 +22,7 @@ from zun import saga
 from zun.api import events
 from zun.api.app import make_app
 from zun.api.auth import BasicAuth
+from zun.compute import cores
 from zun.compute.ask import Ask
 from zun.compute.doors import DoorKeeper
 from zun.compute.job import Plugs
@@ -121,7 +122,7 @@ class Embedded:
         streams: socket.socket | None = None,
     ) -> None:
         """``streams`` is the socket of the stream proxy; without one there is none. Raises OSError where the state folder cannot be used,
-        ValueError for what is no key of a secret."""
+        ValueError for what is no key of a secret and for cores that this host cannot have."""
         state = Path(conf.state_path)
         secrets.ensure_key(conf)
         upgrade(conf.database.connection)
@@ -135,6 +136,7 @@ class Embedded:
             volumes=LocalVolumes(state / "files"),
             pull_policy=conf.default_image_pull_policy,
             default_registry=default_registry(conf),
+            cores=cores.read(conf.compute.cpu_dedicated_set, conf.compute.cpu_shared_set),
         )
         agents: dict[str, Agent] = {}
         self.control = control_plane(conf, self.store, plugs, local.LocalAgents(agents), clock)
@@ -356,6 +358,9 @@ def agent(
         return HostReport(
             facts=plugs.runtime.facts(),
             availability_zone=conf.compute.default_availability_zone,
+            cpu_dedicated_set=plugs.cores.dedicated,
+            cpu_shared_set=plugs.cores.shared,
+            numa_topology=plugs.cores.nodes,
             cpu_allocation_ratio=conf.compute.cpu_allocation_ratio,
             ram_allocation_ratio=conf.compute.ram_allocation_ratio,
             reserved_memory=conf.compute.reserved_host_memory,

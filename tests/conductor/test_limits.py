@@ -97,9 +97,9 @@ def test_an_update_whose_process_ends_in_the_middle_is_ended_by_the_host(world, 
         def look(self):
             pass
 
-        def update(self, uuid, cpu, memory):
+        def update(self, uuid, cpu, memory, cpuset):
             if set_before:
-                self.real.on("one").update(uuid, cpu, memory)
+                self.real.on("one").update(uuid, cpu, memory, cpuset)
             raise Gone
 
     real, world.agents = world.agents, Ending(world.agents)

@@ -17,7 +17,7 @@ from zun.domain import drain as drain_of_host
 from zun.domain import kinds
 from zun.domain.host import DEFAULT_ZONE, Host, Service, is_up
 from zun.domain.model import Json, Version
-from zun.domain.resources import Resources
+from zun.domain.resources import NAMES, Resources
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.store import Transaction
 
@@ -27,7 +27,7 @@ def _memory_used(row: Host, used: Resources) -> int:
 
 
 def _cpu_used(row: Host, used: Resources) -> float:
-    return used.cpu
+    return round(used.cpu + used.pcpu, 6)
 
 
 def _disk_used(row: Host, used: Resources) -> int:
@@ -106,9 +106,14 @@ def _host(call: Call, row: Host, used: Resources) -> Json:
 
 def _used(tx: Transaction, **where: Any) -> dict[str, Resources]:
     """What is taken of each host by its sandboxes."""
-    sums = tx.total(Sandbox, ("cpu", "memory", "disk"), where, by="host")
+    sums = tx.total(Sandbox, NAMES, where, by="host")
     return {
-        name: Resources(cpu=round(float(each["cpu"] or 0), 6), memory=int(each["memory"] or 0), disk=int(each["disk"] or 0))
+        name: Resources(
+            cpu=round(float(each["cpu"] or 0), 6),
+            memory=int(each["memory"] or 0),
+            disk=int(each["disk"] or 0),
+            pcpu=int(each["pcpu"] or 0),
+        )
         for name, each in sums.items()
         if name is not None
     }

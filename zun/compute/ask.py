@@ -56,9 +56,9 @@ class Ask(AskStreams):
         """What the container uses just now."""
         return self._runtime.stats(container_uuid)
 
-    def update(self, container_uuid: str, cpu: float | None, memory: int | None) -> None:
-        """Change the container's limits."""
-        self._runtime.update(container_uuid, cpu, memory)
+    def update(self, container_uuid: str, cpu: float | None, memory: int | None, cpuset: list[int] | None) -> None:
+        """Change the container's limits, and the cores that it has to itself."""
+        self._runtime.update(container_uuid, cpu, memory, cpuset)
 
     def search_images(self, driver: str, term: str, exact: bool) -> list[FoundImage]:
         """Images whose names have the term in them, or are it."""

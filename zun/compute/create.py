@@ -108,6 +108,8 @@ def create_container(job: Job) -> None:
             tty=container.tty,
             privileged=container.privileged,
             cpu=container.cpu,
+            cpu_limit=container.cpu_limit,
+            cpuset=job.plugs.cores.of(container, job.sandbox),
             memory=container.memory,
             disk=container.disk,
             healthcheck=container.healthcheck,

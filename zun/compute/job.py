@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from zun import errors, saga
 from zun.compute.book import Book, observe
+from zun.compute.cores import Cores
 from zun.compute.progress import Reporter, event_name
 from zun.domain.action import Action, ActionState, StepEvent
 from zun.domain.container import Container
@@ -39,6 +40,8 @@ class Plugs:
     pull_policy: str = "ifnotpresent"
     #: the registry of images whose names say none, and what opens it; None is the hub, without an account
     default_registry: Access | None = None
+    #: the host's, and whose they are
+    cores: Cores = field(default_factory=Cores)
 
 
 def _opens_nothing(registry_uuid: str) -> Access:

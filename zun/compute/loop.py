@@ -11,8 +11,8 @@ from datetime import datetime
 from functools import partial
 
 from zun import errors, saga
+from zun.compute import cores, whole
 from zun.compute import job as jobs
-from zun.compute import whole
 from zun.compute.book import Book
 from zun.compute.images import ImageHands
 from zun.compute.job import Job, Plugs
@@ -116,6 +116,7 @@ class AgentLoop:
             outbox=self._outbox,
             network=plugs.network,
             volumes=plugs.volumes,
+            cores=plugs.cores,
         )
         self._claims = pulse("agent-claims", self._claim, every=pace.poll)
         self._beats = pulse("agent-heartbeat", self._beat, every=pace.heartbeat, first_after=pace.heartbeat)
@@ -151,8 +152,10 @@ class AgentLoop:
 
     def _greet(self) -> None:
         """The first thing of a life: learn what the host is in charge of, then see how that is."""
-        for charge in self._conductor.hello(self._host, self._epoch, self._report()):
+        charges = self._conductor.hello(self._host, self._epoch, self._report())
+        for charge in charges:
             self._book.take(charge)
+        cores.warn(self._plugs.cores, (charge.sandbox for charge in charges))
         self._greeted = True
         self._when_greeted()
         self._ears.start()

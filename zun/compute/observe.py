@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from zun import errors
 from zun.compute import book
 from zun.compute.book import Book, Entry
+from zun.compute.cores import Cores, keep
 from zun.compute.create import sandbox_spec
 from zun.compute.lanes import Lanes
 from zun.compute.outbox import Outbox
@@ -40,6 +41,7 @@ class Watch:
         outbox: Outbox,
         network: Network,
         volumes: Volumes,
+        cores: Cores | None = None,
     ) -> None:
         self._runtime = runtime
         self._conductor = conductor
@@ -49,6 +51,7 @@ class Watch:
         self._outbox = outbox
         self._network = network
         self._volumes = volumes
+        self._cores = cores or Cores()
         self._lock = threading.Lock()
         #: containers that will be looked at because of news, and are not yet
         self._awaited: set[str] = set()
@@ -152,6 +155,8 @@ class Watch:
         except errors.ZunError as error:
             LOG.warning("container %s could not be looked at: %s", container_uuid, error)
             return
+        if state is not None:
+            keep(self._runtime, self._cores, entry.container, state)
         if state is not None and state.state is EngineState.EXITED and not entry.restarting:
             self._ended(entry, state.exit_code, state.started_at, state.finished_at)
         self._tell(entry, book.observe(entry, state))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from zun import errors
 from zun.compute import create
 from zun.compute.create import CREATE, ENSURE
 from zun.compute.job import Job
 from zun.compute.rebuild import REBUILD
+from zun.domain.container import DEDICATED
+from zun.domain.sandbox import own_cores
 from zun.saga import Step
 
 
@@ -63,7 +66,7 @@ def set_limits(job: Job) -> None:
     """Set the limits that were asked for."""
     wanted = job.action.arguments
     with contextlib.suppress(errors.NoSuchObject):  # what is made next is made with them
-        job.runtime.update(job.container.uuid, wanted.get("cpu"), wanted.get("memory"))
+        job.runtime.update(job.container.uuid, wanted.get("cpu"), wanted.get("memory"), _own_cores(job, wanted))
 
 
 def restore_limits(job: Job) -> None:
@@ -71,6 +74,18 @@ def restore_limits(job: Job) -> None:
     before = job.action.arguments.get("before") or {}
     with contextlib.suppress(errors.NoSuchObject, errors.EngineError):
         job.runtime.update(job.container.uuid, before.get("cpu"), before.get("memory"))
+    # But for its cores: it must have left those that it was to get, before anybody else gets them.
+    cores = _own_cores(job, before)
+    if cores is not None:
+        with contextlib.suppress(errors.NoSuchObject):
+            job.runtime.update(job.container.uuid, cpuset=cores)
+
+
+def _own_cores(job: Job, limits: Mapping[str, Any]) -> list[int] | None:
+    """The cores that go with these limits, where the container has cores of its own and they are changed."""
+    if job.container.cpu_policy != DEDICATED or limits.get("cpu") is None:
+        return None
+    return own_cores(job.sandbox, limits["cpu"])
 
 
 SAGAS: Mapping[str, Sequence[Step[Job]]] = {

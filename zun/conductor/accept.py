@@ -14,19 +14,20 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, journal, once
+from zun.conductor import allowance, cores, journal, once
 from zun.conductor.capsules import Capsules
 from zun.conductor.images import located
 from zun.conductor.journal import Clock
 from zun.domain import quota
 from zun.domain.action import Caller
 from zun.domain.capsule import CapsuleWish
-from zun.domain.container import Container, random_name
+from zun.domain.container import DEDICATED, Container, amounts, random_name
 from zun.domain.host import Host
 from zun.domain.idempotency import Once
 from zun.domain.lifecycle import Desired
 from zun.domain.model import fields
 from zun.domain.quota import Quota
+from zun.domain.resources import NAMES
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.images import Images
 from zun.interfaces.inventory import Inventory
@@ -100,7 +101,7 @@ class Accept:
         Raises NotOffered, InvalidImage, InvalidValue, RegistryNotFound, SeveralRegistries, HostNotFound, NameInUse, OverQuota,
         IdempotencyKeyInUse, IdempotentResultGone; nothing is written then.
         """
-        asked = {name: value for name, value in asked.items() if value is not None}
+        asked = cores.hinted({name: value for name, value in asked.items() if value is not None})
         named = "name" in asked
         asked.setdefault("name", random_name(self._chance))
         asked = self._fill(asked)
@@ -149,14 +150,16 @@ class Accept:
         owner: dict[str, Any] = {"project_id": caller.project_id, "user_id": caller.user_id}
         container = Container(uuid=str(uuid.uuid4()), sandbox_uuid=str(uuid.uuid4()), **owner, **asked)
         shared = {name: getattr(container, name) for name, declared in fields(Container).items() if declared.field.of == "sandbox"}
-        amounts: dict[str, Any] = {"cpu": container.cpu, "memory": container.memory, "disk": container.disk}
-        return Sandbox(uuid=container.sandbox_uuid, **owner, **amounts, **shared), container
+        takes = amounts(container)
+        claims: dict[str, Any] = {name: getattr(takes, name) for name in NAMES}
+        return Sandbox(uuid=container.sandbox_uuid, **owner, **claims, **shared), container
 
     def _refuse(self, sandbox: Sandbox, container: Container) -> None:
         driver = self._images.get(container.image_driver)
         if driver is None:
             raise errors.NotOffered(field="image_driver", why=f"this deployment has no image driver {container.image_driver!r}.")
         driver.check(container.image)
+        cores.refuse(container)
         if container.auto_remove and container.restart_policy.get("Name", "no") != "no":
             raise errors.InvalidValue(field="auto_remove", rule="cannot be combined with a restart policy")
         self._network.refuse(sandbox)
@@ -181,8 +184,8 @@ class Accept:
             raise errors.HostNotFound(id=container.requested_host)
         if container.disk and not any(host.disk_quota_supported for host in hosts):
             raise errors.NotOffered(field="disk", why="no compute host has a storage driver with quotas.")
-        if container.cpu_policy == "dedicated" and not any(host.enable_cpu_pinning for host in hosts):
-            raise errors.NotOffered(field="cpu_policy", why="no compute host has CPU pinning enabled.")
+        if container.cpu_policy == DEDICATED and not any(host.enable_cpu_pinning for host in hosts):
+            raise errors.NotOffered(field="cpu_policy", why="no compute host has cores to give away ([compute] cpu_dedicated_set).")
 
     def _named(self, tx: Transaction, container: Container, given: bool) -> Container:
         """The container, by a name that it may have: another one of ours where it was not asked for by name."""

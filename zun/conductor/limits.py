@@ -13,14 +13,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, journal
+from zun.conductor import allowance, cores, journal
 from zun.conductor.accept import Defaults, check_name
 from zun.domain import quota
 from zun.domain.action import Action, ActionState, Caller
-from zun.domain.container import Container
+from zun.domain.container import DEDICATED, Container, amounts
 from zun.domain.quota import Quota
-from zun.domain.resources import Resources
-from zun.domain.sandbox import Sandbox
+from zun.domain.sandbox import Sandbox, own_cores
 from zun.interfaces.inventory import Inventory
 from zun.interfaces.store import Transaction
 
@@ -41,9 +40,10 @@ def change(
 ) -> Container:
     """Write what a request asks for, once quota and host have room for it.
 
-    Raises NameInUse, OverQuota, InsufficientCapacity, NotOffered.
+    Raises InvalidValue, NameInUse, OverQuota, InsufficientCapacity, CoresNotSettled, NotOffered.
     """
     changed = replace(container, **changes)
+    cores.refuse(changed)
     check_name(tx, defaults.unique_name_scope, changed)
     if of(changes) and container.capsule:
         raise errors.NotOffered(field=next(iter(of(changes))), why="the limits of a container in a capsule are part of the capsule's.")
@@ -53,8 +53,8 @@ def change(
         allowed = allowance.of_project(tx, container.project_id, defaults.quota)
         quota.check(allowed, allowance.usage(tx, container.project_id), more)
         sandbox = _sandbox(tx, container)
-        inventory.resize(tx, sandbox, Resources(cpu=changed.cpu, memory=changed.memory, disk=sandbox.disk))
-        tx.save(replace(sandbox, cpu=changed.cpu, memory=changed.memory))
+        inventory.resize(tx, sandbox, replace(amounts(changed), disk=sandbox.disk))
+        tx.save(cores.resized(tx, sandbox, container, changed))
     return journal.change(tx, container, changed, request_id)
 
 
@@ -75,6 +75,7 @@ def answered(tx: Transaction, action: Action, now: datetime) -> None:
     _drop(tx, action)
     container = tx.get(Container, action.container_uuid or "")
     if container is not None:
+        cores.settle(tx, container)
         # What became of the container meanwhile has waited for this.
         journal.follow(tx, container, missing=False, now=now)
 
@@ -106,8 +107,22 @@ def give_back(tx: Transaction, action: Action) -> Container | None:
         return container
     restored = replace(container, **ours)
     sandbox = _sandbox(tx, container)
-    tx.save(replace(sandbox, cpu=restored.cpu, memory=restored.memory))
+    claims = replace(sandbox, memory=restored.memory)
+    # Cores of its own that were claimed are its own until the action has ended: the engine may have it run there.
+    tx.save(claims if restored.cpu_policy == DEDICATED else replace(claims, cpu=restored.cpu))
     return journal.change(tx, container, restored, action.request_id)
+
+
+def ended(tx: Transaction, action: Action) -> None:
+    """The action has ended, well or with everything undone: cores that the container has lost are free."""
+    container = tx.get(Container, action.container_uuid or "")
+    if container is not None and "cpu" in action.arguments:
+        cores.settle(tx, container)
+
+
+def pinned(tx: Transaction, container: Container) -> list[int] | None:
+    """The cores that the host shall set along with the container's ``cpu``: None where it has none of its own."""
+    return own_cores(_sandbox(tx, container), container.cpu) if container.cpu_policy == DEDICATED else None
 
 
 def _drop(tx: Transaction, action: Action) -> None:

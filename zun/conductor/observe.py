@@ -101,7 +101,10 @@ class Observe:
 
     def _report(self, tx: Transaction, hostname: str, epoch: str, report: HostReport) -> None:
         facts: dict[str, Any] = msgspec.structs.asdict(report.facts) | {
-            "enable_cpu_pinning": report.enable_cpu_pinning,
+            "enable_cpu_pinning": bool(report.cpu_dedicated_set),
+            "cpu_dedicated_set": report.cpu_dedicated_set,
+            "cpu_shared_set": report.cpu_shared_set,
+            "numa_topology": report.numa_topology,
             "cpu_allocation_ratio": report.cpu_allocation_ratio,
             "ram_allocation_ratio": report.ram_allocation_ratio,
             "reserved_memory": report.reserved_memory,

@@ -9,7 +9,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import journal
+from zun.conductor import cores, journal
 from zun.conductor.journal import Clock
 from zun.domain import scheduling
 from zun.domain.action import Action, ActionState
@@ -55,19 +55,20 @@ class Place:
             return None
         if sandbox.host is None:
             try:
-                sandbox = tx.save(replace(sandbox, host=self._choose(tx, sandbox)))
+                sandbox = tx.save(self._placed(tx, sandbox))
             except errors.NoValidHost as none_left:
                 self._give_up(tx, action, str(none_left))
                 return None
         tx.save(replace(action, host=sandbox.host))
         return sandbox.host
 
-    def _choose(self, tx: Transaction, sandbox: Sandbox) -> str:
+    def _placed(self, tx: Transaction, sandbox: Sandbox) -> Sandbox:
         full: Candidate | None = None
         for candidate in scheduling.choose(sandbox, self._inventory.candidates(tx)):
+            host = candidate.host.hostname
             try:
-                self._inventory.claim(tx, sandbox, candidate.host.hostname)
-                return candidate.host.hostname
+                self._inventory.claim(tx, sandbox, host)
+                return replace(sandbox, host=host, cpuset=cores.pick(tx, sandbox, host))
             except errors.InsufficientCapacity:
                 full = candidate
         raise errors.NoValidHost(reason=f"Host {full.host.hostname if full else '-'} was filled by somebody else.")

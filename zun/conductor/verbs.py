@@ -148,20 +148,23 @@ class Verbs:
         self.check(container, "update")
         agent = self._up(container, "update") if wanted and container.host is not None else None
 
-        def write(tx: Transaction) -> tuple[Container, Action | None]:
+        def write(tx: Transaction) -> tuple[Container, Action | None, list[int] | None]:
             before = self._current(tx, container)
             self.check(before, "update")
             changed = limits.change(tx, self._inventory, self._defaults, before, changes, caller.request_id)
-            return changed, limits.ahead(tx, caller, before, wanted, self._clock()) if agent is not None else None
+            if agent is None:
+                return changed, None, None
+            cpuset = limits.pinned(tx, changed) if "cpu" in wanted else None
+            return changed, limits.ahead(tx, caller, before, wanted, self._clock()), cpuset
 
-        changed, action = self._store.settle(write)
+        changed, action, cpuset = self._store.settle(write)
         if agent is not None and action is not None:
-            self._set(agent, changed, action, wanted)
+            self._set(agent, changed, action, wanted, cpuset)
         return changed
 
-    def _set(self, agent: Agent, container: Container, action: Action, wanted: dict[str, Any]) -> None:
+    def _set(self, agent: Agent, container: Container, action: Action, wanted: dict[str, Any], cpuset: list[int] | None) -> None:
         try:
-            agent.update(container.uuid, wanted.get("cpu"), wanted.get("memory"))
+            agent.update(container.uuid, wanted.get("cpu"), wanted.get("memory"), cpuset)
         except (errors.ServiceUnavailable, errors.EngineError) as error:
             # It may have set both of them, or one.
             self._store.settle(lambda tx: limits.unheard(tx, action))

@@ -154,6 +154,8 @@ class Desk(ImageDesk):
             LOG.warning("action %s could not undo %s; it will be tried again", action.uuid, ", ".join(outcome.leftovers))
             return
         journal.end(tx, action, self._clock(), containers, failed=failed, reason=outcome.reason, events=events)
+        if action.action == limits.VERB:
+            limits.ended(tx, action)
         if action.action == "create" and failed:
             self._leave_host(tx, action)
 
@@ -165,7 +167,7 @@ class Desk(ImageDesk):
         if action.container_uuid is not None and tx.count(Container, {"sandbox_uuid": sandbox.uuid}) > 1:
             return
         self._inventory.release(tx, sandbox)
-        tx.save(replace(sandbox, host=None, addresses={}, engine_id=None))
+        tx.save(replace(sandbox, host=None, cpuset=[], addresses={}, engine_id=None))
 
 
 def _due(action: Action, now: datetime) -> bool:

@@ -44,6 +44,20 @@ OPTS = [
     cfg.PortOpt("stream_port", default=0, help="The port of that listener; 0 is any that is free."),
     cfg.IntOpt("max_streams", default=4096, min=1, help="How many streams and archives may be open on a host at a time."),
     cfg.IntOpt("reserved_host_memory", default=512, min=0, help="MiB of memory kept for the host itself."),
-    cfg.FloatOpt("cpu_allocation_ratio", default=16.0, min=0.1, help="How many times over the host's cores may be given out."),
+    cfg.StrOpt(
+        "cpu_dedicated_set",
+        help="The cores of this host that are given away whole, each to one container at a time with the CPU policy 'dedicated', such as "
+        "'4-12,^8,15'. Without it no container can have cores to itself here.",
+    ),
+    cfg.StrOpt(
+        "cpu_shared_set",
+        help="The cores that all other containers use, in the same form. Unless set: all that are not in cpu_dedicated_set.",
+    ),
+    cfg.FloatOpt(
+        "cpu_allocation_ratio",
+        default=16.0,
+        min=0.1,
+        help="How many times over the host's cores may be given out; those in cpu_dedicated_set are given out once.",
+    ),
     cfg.FloatOpt("ram_allocation_ratio", default=1.5, min=0.1, help="How many times over the host's memory may be given out."),
 ]

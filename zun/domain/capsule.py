@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from zun.domain import restart
-from zun.domain.container import Container
+from zun.domain.container import Container, amounts
 from zun.domain.lifecycle import Desired, Status
 from zun.domain.resources import Resources, total
 
@@ -34,17 +34,14 @@ class CapsuleWish(msgspec.Struct, frozen=True, kw_only=True):
 
 def needs(containers: Sequence[Container]) -> Resources:
     """What a sandbox of these takes of its host: the regular ones run together, and before them each initialising one alone."""
-    together = total(_amounts(one) for one in containers if not one.init)
-    alone = [_amounts(one) for one in containers if one.init]
+    together = total(amounts(one) for one in containers if not one.init)
+    alone = [amounts(one) for one in containers if one.init]
     return Resources(
         cpu=max([together.cpu, *(one.cpu for one in alone)]),
         memory=max([together.memory, *(one.memory for one in alone)]),
+        pcpu=max([together.pcpu, *(one.pcpu for one in alone)]),
         disk=together.disk + sum(one.disk for one in alone),
     )
-
-
-def _amounts(container: Container) -> Resources:
-    return Resources(cpu=container.cpu, memory=container.memory, disk=container.disk)
 
 
 # --- one after the other -------------------------------------------------------------------------

@@ -12,6 +12,10 @@ import msgspec
 from zun.domain import kinds, lifecycle, structures
 from zun.domain.lifecycle import Desired, Health, Status, Task
 from zun.domain.model import Entity, Field, Version
+from zun.domain.resources import Resources
+
+#: the CPU policy of who has whole cores to himself
+DEDICATED = "dedicated"
 
 
 class Container(Entity, frozen=True, kw_only=True):
@@ -41,6 +45,7 @@ class Container(Entity, frozen=True, kw_only=True):
     ] = None
     cpu: Annotated[float, Field(doc="cores", create=kinds.CPU, update=kinds.CPU, shown=True)] = 1.0
     cpu_policy: Annotated[str, Field(doc="whether its cores are its own", create=kinds.CPU_POLICY, shown=True, length=16)] = "shared"
+    cpu_limit: Annotated[float, Field(doc="cores that it may use at most, where others leave them idle; 0 is no ceiling")] = 0.0
     memory: Annotated[int, Field(doc="MiB, shown as text", create=kinds.MEMORY, update=kinds.MEMORY, shown=True, show=str, filter=True)] = (
         512
     )
@@ -175,6 +180,17 @@ class Container(Entity, frozen=True, kw_only=True):
             length=16,
         ),
     ] = None
+
+
+def amounts(container: Container) -> Resources:
+    """What it takes of its host."""
+    own = container.cpu_policy == DEDICATED
+    return Resources(
+        cpu=0.0 if own else container.cpu,
+        pcpu=int(container.cpu) if own else 0,
+        memory=container.memory,
+        disk=container.disk,
+    )
 
 
 def life(container: Container) -> lifecycle.Life:

@@ -66,15 +66,24 @@ class Host(Entity, frozen=True, kw_only=True):
     labels: Annotated[dict[str, str], Field(doc="of its engine", shown=True)] = {}
     runtimes: Annotated[list[str], Field(doc="OCI runtimes of its engine", shown=True)] = []
     enable_cpu_pinning: Annotated[bool, Field(doc="whether cores can be given to one container alone", shown=True)] = False
+    cpu_dedicated_set: Annotated[
+        list[int], Field(doc="cores that are given away, each to one container", shown=True, shown_since=Version(1, 41))
+    ] = []
+    cpu_shared_set: Annotated[
+        list[int], Field(doc="cores that all other containers use; empty: all of them", shown=True, shown_since=Version(1, 41))
+    ] = []
+    numa_topology: Annotated[list[list[int]], Field(doc="the cores of each of its NUMA nodes; empty where that is not known")] = []
     cpu_allocation_ratio: Annotated[float, Field()] = 16.0
     ram_allocation_ratio: Annotated[float, Field()] = 1.5
     reserved_memory: Annotated[int, Field(doc="MiB kept for the host itself")] = 0
 
 
 def capacity(host: Host) -> Resources:
-    """What the host's sandboxes may take together."""
+    """What the host's sandboxes may take together. Only shared cores may be given out several times over."""
+    shared = len(host.cpu_shared_set) if host.cpu_shared_set or host.cpu_dedicated_set else host.cpus
     return Resources(
-        cpu=host.cpus * host.cpu_allocation_ratio,
+        cpu=shared * host.cpu_allocation_ratio,
         memory=int((host.mem_total - host.reserved_memory) * host.ram_allocation_ratio),
         disk=host.disk_total,
+        pcpu=len(host.cpu_dedicated_set),
     )

@@ -28,6 +28,8 @@ class Sandbox(Entity, frozen=True, kw_only=True):
     runtime: Annotated[str | None, Field(doc="the OCI runtime or runtime handler asked for", length=32)] = None
     hostname: Annotated[str | None, Field(doc="the host name inside; the engine's choice unless given", length=63)] = None
     cpu: Annotated[float, Field(doc="cores that it takes of its host", shown=True)] = 0.0
+    pcpu: Annotated[int, Field(doc="whole cores that it takes of its host for itself, which `cpu` does not count")] = 0
+    cpuset: Annotated[list[int], Field(doc="those cores, in the order in which it got them: all that it may be running on")] = []
     memory: Annotated[int, Field(doc="MiB that it takes of its host, shown as text", shown=True, show=str)] = 0
     disk: Annotated[int, Field(doc="GiB that it takes of its host")] = 0
     hints: Annotated[dict[str, Any], Field(doc="scheduler hints")] = {}
@@ -36,3 +38,8 @@ class Sandbox(Entity, frozen=True, kw_only=True):
     exposed_ports: Annotated[dict[str, Any], Field(doc="ports opened to everybody by a security group of its own")] = {}
     addresses: Annotated[dict[str, list[dict[str, Any]]], Field(doc="fixed addresses by network", shown=True)] = {}
     engine_id: Annotated[str | None, Field(doc="the engine's name for it", length=255)] = None
+
+
+def own_cores(sandbox: Sandbox, cpu: float) -> list[int]:
+    """The cores that a container of so many cores of its own runs on: those that its sandbox got first."""
+    return sandbox.cpuset[: int(cpu)]

@@ -48,6 +48,10 @@ def _label(sandbox: Sandbox, candidate: Candidate) -> bool:
     return all(candidate.host.labels.get(key) == value for key, value in asked.items())
 
 
+def _dedicated_cores(sandbox: Sandbox, candidate: Candidate) -> bool:
+    return candidate.free.pcpu >= sandbox.pcpu or not sandbox.pcpu
+
+
 def _room(sandbox: Sandbox, candidate: Candidate) -> bool:
     return candidate.free.lacking(Resources(cpu=sandbox.cpu, memory=sandbox.memory, disk=sandbox.disk)) is None
 
@@ -59,6 +63,7 @@ FILTERS: Sequence[tuple[str, Callable[[Sandbox, Candidate], bool]]] = (
     ("service", _compute),
     ("runtime", _runtime),
     ("label", _label),
+    ("dedicated cores", _dedicated_cores),
     ("room", _room),
 )
 

@@ -106,7 +106,11 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True):
 
     facts: HostFacts
     availability_zone: str
-    enable_cpu_pinning: bool = False
+    #: cores that are given away, each to one container, and those of all others (empty: any)
+    cpu_dedicated_set: list[int] = []
+    cpu_shared_set: list[int] = []
+    #: the cores of each NUMA node
+    numa_topology: list[list[int]] = []
     cpu_allocation_ratio: float = 16.0
     ram_allocation_ratio: float = 1.5
     reserved_memory: int = 0
@@ -167,8 +171,8 @@ class Agent(Protocol):
     def stats(self, container_uuid: str) -> Stats:
         """What the container uses just now."""
 
-    def update(self, container_uuid: str, cpu: float | None, memory: int | None) -> None:
-        """Change the container's limits."""
+    def update(self, container_uuid: str, cpu: float | None, memory: int | None, cpuset: list[int] | None) -> None:
+        """Change the container's limits, and the cores that it has to itself."""
 
     # -- doors: each is open for one connection (zun.interfaces.streams) ---------------------------
 

@@ -29,6 +29,10 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     pause: bool = True
     #: limits can be set on a whole sandbox of several containers
     sandbox_limits: bool = False
+    #: containers can be held to some of the cores
+    cpuset: bool = True
+    #: the use of cores that others leave idle can have a ceiling
+    cpu_limit: bool = True
     #: what its programs are built for, in the words of OCI images ("amd64", "arm64"); empty where it does not say
     architecture: str = ""
 
@@ -146,6 +150,10 @@ class ContainerSpec(msgspec.Struct, frozen=True, kw_only=True):
     tty: bool = False
     privileged: bool = False
     cpu: float = 0.0
+    #: cores that it may use at most, also where others leave them idle; 0 is no ceiling
+    cpu_limit: float = 0.0
+    #: the cores that it may run on; empty: any
+    cpuset: list[int] = []
     memory: int = 0
     disk: int = 0
     #: keys test (a shell command), interval, timeout (seconds), retries
@@ -172,6 +180,8 @@ class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
     network: str | None = None
     #: what its health check says; None without a check, and while it does not run
     health: Health | None = None
+    #: the cores that it is held to; empty: any
+    cpuset: list[int] = []
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -309,8 +319,8 @@ class Runtime(Streaming, Protocol):
     def unpause(self, uuid: str) -> ContainerState:
         """Thaw its processes; thawed already is success."""
 
-    def update(self, uuid: str, cpu: float | None = None, memory: int | None = None) -> None:
-        """Change its limits while it lives."""
+    def update(self, uuid: str, cpu: float | None = None, memory: int | None = None, cpuset: Sequence[int] | None = None) -> None:
+        """Change its limits, or the cores that it may run on, while it lives. What is None stays as it is; ``cpuset`` is never empty."""
 
     def remove(self, uuid: str, keep_revision: int | None = None) -> None:
         """Remove the container, running or not; with ``keep_revision`` only its other revisions. Nothing there is success."""

@@ -7,12 +7,10 @@ from datetime import datetime
 
 from zun import errors
 from zun.domain.host import COMPUTE, DEFAULT_ZONE, Host, Service, capacity, is_up
-from zun.domain.resources import Resources
+from zun.domain.resources import NAMES, Resources
 from zun.domain.sandbox import Sandbox
 from zun.domain.scheduling import Candidate
 from zun.interfaces.store import Transaction
-
-NAMES = ("cpu", "memory", "disk")
 
 
 class LocalInventory:
@@ -45,14 +43,18 @@ class LocalInventory:
 
     def claim(self, tx: Transaction, sandbox: Sandbox, host: str) -> None:
         """The claim is made by writing the host into the sandbox's row, in this transaction, by the caller; here it is checked."""
-        self._check(tx, host, Resources(cpu=sandbox.cpu, memory=sandbox.memory, disk=sandbox.disk))
+        self._check(tx, host, _claimed(sandbox))
 
     def resize(self, tx: Transaction, sandbox: Sandbox, to: Resources) -> None:
         """As :meth:`claim`: only what is more than before must fit."""
         if sandbox.host is None:
             return
-        more = to - Resources(cpu=sandbox.cpu, memory=sandbox.memory, disk=sandbox.disk)
-        self._check(tx, sandbox.host, Resources(cpu=max(0.0, more.cpu), memory=max(0, more.memory), disk=max(0, more.disk)))
+        more = to - _claimed(sandbox)
+        self._check(
+            tx,
+            sandbox.host,
+            Resources(cpu=max(0.0, more.cpu), memory=max(0, more.memory), disk=max(0, more.disk), pcpu=max(0, more.pcpu)),
+        )
 
     def release(self, tx: Transaction, sandbox: Sandbox) -> None:
         """The claim ends with the host in the sandbox's row."""
@@ -72,5 +74,14 @@ class LocalInventory:
             )
 
 
+def _claimed(sandbox: Sandbox) -> Resources:
+    return Resources(cpu=sandbox.cpu, memory=sandbox.memory, disk=sandbox.disk, pcpu=sandbox.pcpu)
+
+
 def _resources(sums: dict[str, float]) -> Resources:
-    return Resources(cpu=round(sums.get("cpu") or 0.0, 6), memory=int(sums.get("memory") or 0), disk=int(sums.get("disk") or 0))
+    return Resources(
+        cpu=round(sums.get("cpu") or 0.0, 6),
+        memory=int(sums.get("memory") or 0),
+        disk=int(sums.get("disk") or 0),
+        pcpu=int(sums.get("pcpu") or 0),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,7 @@ class DockerRuntime(DockerStreams, DockerImages):
         if not sandbox["State"]["Running"]:
             raise errors.NotRunning(id=spec.uuid, reason="its sandbox does not run")
         disk_quota = bool(spec.disk) and self.capabilities().disk_quota
+        docker_host.check(spec, self.capabilities)
         parent = sandbox["HostConfig"].get("CgroupParent") or None
         body = docker_spec.container(spec, self._objects.deployment, sandbox["Id"], parent, self._memory_swap, disk_quota)
         body["HostConfig"] |= self._guards.host_config()
@@ -211,9 +212,9 @@ class DockerRuntime(DockerStreams, DockerImages):
         """Thaw its processes; thawed already is success."""
         return self._act(uuid, "unpause", wanted={E.RUNNING}, within={E.PAUSED})
 
-    def update(self, uuid: str, cpu: float | None = None, memory: int | None = None) -> None:
-        """Change its limits while it lives."""
-        limits = docker_spec.limits(cpu, memory, self._memory_swap)
+    def update(self, uuid: str, cpu: float | None = None, memory: int | None = None, cpuset: Sequence[int] | None = None) -> None:
+        """Change its limits, or the cores that it may run on, while it lives."""
+        limits = docker_spec.limits(cpu, memory, self._memory_swap, cpuset)
         if limits:
             answer = self._http.call("POST", f"/containers/{self._objects.newest(uuid)}/update", body=limits)
             if answer.status == 404:

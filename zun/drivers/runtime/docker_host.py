@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from zun import errors
 from zun.drivers.runtime import docker_read
 from zun.drivers.runtime.cgroup import SandboxGroups
-from zun.interfaces.runtime import Capabilities, HostFacts
+from zun.interfaces.runtime import Capabilities, ContainerSpec, HostFacts
 
 Json = Mapping[str, Any]
 
@@ -32,7 +33,17 @@ def capabilities(info: Json, groups: SandboxGroups) -> Capabilities:
     return Capabilities(
         disk_quota=disk_quota(info, _mounts()),
         sandbox_limits=info.get("CgroupDriver") == "cgroupfs" and groups.usable(),
+        cpuset=bool(info.get("CPUSet", True)),
+        cpu_limit=bool(info.get("CpuCfsQuota", True)),
     )
+
+
+def check(spec: ContainerSpec, capabilities: Callable[[], Capabilities]) -> None:
+    """Raises EngineError for what Docker would leave out with no more than a warning, because this kernel cannot do it."""
+    if spec.cpuset and not capabilities().cpuset:
+        raise errors.EngineError(reason="this host cannot hold a container to some of its cores: its kernel or engine has no cpusets")
+    if spec.cpu_limit and not capabilities().cpu_limit:
+        raise errors.EngineError(reason="this host cannot limit the use of its cores: its kernel or engine has no CFS quotas")
 
 
 def disk_quota(info: Json, mountinfo: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zun import errors
+from zun.domain import cpuset as cpusets
 from zun.domain import image as references
 from zun.domain.lifecycle import EngineState, Health
 from zun.drivers.runtime import labels
@@ -72,6 +73,7 @@ def container(uuid: str, inspected: Json) -> ContainerState:
         finished_at=finished if ended else None,
         network=_network(shown),
         health=_health((shown.get("Health") or {}).get("Status"), now),
+        cpuset=cpusets.parse((inspected.get("HostConfig") or {}).get("CpusetCpus") or ""),
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from zun.domain import cpuset as cpusets
 from zun.drivers.runtime import labels
 from zun.drivers.runtime.pause import image as pause
 from zun.interfaces.runtime import ContainerSpec, SandboxSpec
@@ -15,6 +17,8 @@ _MIB = 1 << 20
 _SECOND = 1_000_000_000
 #: the weight of one core, and the least that the kernel takes
 _SHARES, _LEAST_SHARES = 1024, 2
+#: what a ceiling on the use of cores is counted in, and the least that the kernel takes (microseconds)
+_PERIOD, _LEAST_QUOTA = 100_000, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,8 @@ def container(spec: ContainerSpec, deployment: str, pause_id: str, cgroup_parent
         "IpcMode": joined(pause_id),
         "Privileged": spec.privileged,
         "Mounts": [{"Type": "bind", "Source": bind.source, "Target": bind.destination, "ReadOnly": bind.read_only} for bind in spec.binds],
-        **limits(spec.cpu or None, spec.memory or None, memory_swap),
+        **limits(spec.cpu or None, spec.memory or None, memory_swap, spec.cpuset or None),
+        **ceiling(spec.cpu_limit),
     }
     if spec.share_process_namespace:
         host["PidMode"] = joined(pause_id)
@@ -109,16 +114,26 @@ def container(spec: ContainerSpec, deployment: str, pause_id: str, cgroup_parent
     return body
 
 
-def limits(cpu: float | None, memory: int | None, memory_swap: int) -> Json:
+def limits(cpu: float | None, memory: int | None, memory_swap: int, cpuset: Sequence[int] | None = None) -> Json:
     """Limits in Docker's terms; what is None stays as it is. ``memory_swap`` (MiB) is memory and swap together; -1 is no limit and 0 is
     Docker's own rule, twice the memory."""
     found: Json = {}
+    if cpuset is not None:
+        found["CpusetCpus"] = cpusets.text(cpuset)
     if cpu is not None:
         found["CpuShares"] = shares(cpu)
     if memory is not None:
         found["Memory"] = memory * _MIB
         found["MemorySwap"] = swap_limit(memory, memory_swap)
     return found
+
+
+def ceiling(cpu_limit: float) -> Json:
+    """The most of all cores that may be used, in Docker's terms: so long in each period. (Its ``NanoCpus`` are the same, but are refused
+    where they are more than the host has.)"""
+    if not cpu_limit:
+        return {}
+    return {"CpuPeriod": _PERIOD, "CpuQuota": max(_LEAST_QUOTA, round(cpu_limit * _PERIOD))}
 
 
 def swap_limit(memory: int, memory_swap: int) -> int:

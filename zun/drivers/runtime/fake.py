@@ -159,12 +159,13 @@ class FakeRuntime(FakeStreams, FakeImages):
         """Thaw it."""
         return self._turn("unpause", uuid, E.PAUSED, E.RUNNING)
 
-    def update(self, uuid: str, cpu: float | None = None, memory: int | None = None) -> None:
-        """Change its limits."""
+    def update(self, uuid: str, cpu: float | None = None, memory: int | None = None, cpuset: Sequence[int] | None = None) -> None:
+        """Change its limits, or its cores."""
         with self._call("update", uuid):
             found = self._need(uuid)
             found.cpu = found.cpu if cpu is None else cpu
             found.memory = found.memory if memory is None else memory
+            found.cpuset = found.cpuset if cpuset is None else list(cpuset)
 
     def remove(self, uuid: str, keep_revision: int | None = None) -> None:
         """Remove its revisions, but for the one to be kept."""
@@ -319,6 +320,7 @@ def _state(thing: Thing) -> ContainerState:
         started_at=thing.started_at,
         network=thing.network,
         health=thing.health,
+        cpuset=thing.cpuset,
     )
     ended = thing.state is E.EXITED
     return msgspec.structs.replace(shown, exit_code=thing.exit_code, finished_at=thing.finished_at) if ended else shown

@@ -86,6 +86,7 @@ class Thing:
     finished_at: datetime | None = None
     cpu: float = 0.0
     memory: int = 0
+    cpuset: list[int] = field(default_factory=list)
     log: list[tuple[datetime, int, bytes]] = field(default_factory=list)
     #: by path; a directory is what files are in
     files: dict[str, bytes] = field(default_factory=lambda: {"/etc/group": b"root:x:0:\n", "/root/.profile": b""})
@@ -247,13 +248,14 @@ class FakeEngine:
         words = (*spec.entrypoint, *spec.command) if isinstance(spec, ContainerSpec) else ()
         made = Thing(f"{next(self._numbers):064x}", deployment, spec, sandbox, self.programs.get(words, Program()))
         made.cpu, made.memory = spec.cpu, spec.memory
+        made.cpuset = list(spec.cpuset) if isinstance(spec, ContainerSpec) else []
         self.things[made.engine_id] = made
         return made
 
     def follow(self, old: Thing, sandbox: Thing) -> Thing:
         """A container made anew in another sandbox; the old one, which does not run, goes."""
         new = self.make(old.deployment, old.spec, sandbox)
-        new.cpu, new.memory = old.cpu, old.memory
+        new.cpu, new.memory, new.cpuset = old.cpu, old.memory, old.cpuset
         self.drop(old)
         return new
 
