@@ -59,7 +59,8 @@ def test_without_room_the_reason_names_the_cores(world):
 
 
 def test_shared_and_own_cores_are_counted_apart(make_world):
-    world = make_world(cores={"one": CORES}, cpu_allocation_ratio=1.0, defaults=Defaults(quota=Quota(containers=9, cpu=9, memory=9000, disk=9)))
+    plenty = Defaults(quota=Quota(containers=9, cpu=9, memory=9000, disk=9))
+    world = make_world(cores={"one": CORES}, cpu_allocation_ratio=1.0, defaults=plenty)
     own(world, 3.0)
     assert world.create(cpu=1.0).status is Status.RUNNING
     assert "room filter" in world.create(cpu=0.1).status_reason
@@ -102,7 +103,7 @@ def test_the_policy_may_be_a_hint(world, hints):
     ],
 )
 def test_a_hint_that_is_no_policy_or_another_one_is_refused(world, asked):
-    with pytest.raises(errors.InvalidValue, match="hints.cpu_policy"):
+    with pytest.raises(errors.InvalidValue, match=r"hints\.cpu_policy"):
         world.create(cpu=1.0, **asked)
 
 

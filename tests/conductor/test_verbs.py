@@ -230,9 +230,9 @@ def test_giving_back_leaves_what_somebody_else_has_changed_since(world):
         def look(self):
             pass
 
-        def update(self, uuid, cpu, memory):
+        def update(self, uuid, *asked):
             if not self.first:
-                return self.real.on("one").update(uuid, cpu, memory)
+                return self.real.on("one").update(uuid, *asked)
             self.first = False
             world.verbs.update(ME, container, {"memory": 100})
             raise errors.EngineError(reason="no")
