@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.api.edge import Edge, error, raw
+from tests.api.edge import CALLERS, Edge, error, raw
 from zun.api.app import pipeline
 from zun.api.auth import BasicAuth
 from zun.db.store import SqlStore
 
+#: a member, in the form of WSGI
+MEMBER = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in CALLERS["member"].items()}
 V1 = {
     "id": "v1",
     "links": [{"href": "http://cloud.example:9517/v1/", "rel": "self"}],
@@ -137,3 +140,13 @@ def test_every_answer_has_a_request_id_of_its_own(edge: Edge) -> None:
     ids = [edge("GET", path).headers["x-openstack-request-id"] for path in paths]
     assert len(set(ids)) == len(paths)
     assert all(each.startswith("req-") for each in ids)
+
+
+@pytest.mark.parametrize("path", ["/containers", "/v1/containers", "/v1/containers/"])
+def test_behind_a_path_of_the_web_server_all_is_found_and_addresses_say_nothing_of_it(edge: Edge, path: str) -> None:
+    edge.add_container("one")
+    edge.add_container("two")
+    status, _, body = raw(edge.app, "GET", path, SCRIPT_NAME="/container", QUERY_STRING="limit=1", HTTP_HOST="cloud.example", **MEMBER)
+    assert status.startswith("200")
+    # Clients drop the host and a leading /v1, and put the rest behind the endpoint of the catalog.
+    assert json.loads(body)["next"].startswith("http://cloud.example/v1/containers?")
