@@ -85,7 +85,7 @@ class HandLanes:
         else:
             self._waiting.setdefault(lane, deque()).append(task)
 
-    def close(self) -> None:
+    def close(self, patience: float = 0.0) -> None:
         self._closed = True
         self._waiting.clear()
         self._later.clear()

@@ -372,6 +372,7 @@ def agent(
         scan=conf.compute.sync_container_state_interval,
         engine_wait=conf.compute.engine_wait,
         parallel=conf.compute.max_parallel_work,
+        probes=conf.compute.max_parallel_probes,
     )
     return AgentLoop(conf.host, conductor, plugs, report=report, clock=clock, pace=pace, fault=fault, greeted=greeted)
 

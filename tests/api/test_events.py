@@ -47,6 +47,7 @@ def test_a_creation_is_told_with_its_request(edge: Edge) -> None:
         "reason": None,
         "exit_code": None,
         "health": None,
+        "ready": None,
         "restart_count": 0,
         "request_id": made.headers["X-Openstack-Request-Id"],
     }

@@ -144,7 +144,11 @@ def test_a_manifest_with_everything() -> None:
 REFUSED = [
     (pod({"envFrom": [{"configMapRef": {"name": "x"}}]}), "'spec.containers[0].envFrom' cannot be honoured"),
     (pod({"env": [{"name": "A", "valueFrom": {"fieldRef": {}}}]}), "'spec.containers[0].env[0].valueFrom' cannot be honoured"),
-    (pod({"livenessProbe": {"exec": {"command": ["true"]}}}), "'spec.containers[0].livenessProbe' cannot be honoured"),
+    (pod({"livenessProbe": {"grpc": {"port": 1}}}), "'spec.containers[0].livenessProbe.grpc' cannot be honoured"),
+    (
+        pod(initContainers=[{"name": "init", "image": "busybox", "readinessProbe": {"tcpSocket": {"port": 1}}}]),
+        "'spec.initContainers[0].readinessProbe' cannot be honoured",
+    ),
     (pod({"lifecycle": {"preStop": {}}}), "'spec.containers[0].lifecycle' cannot be honoured"),
     (pod({"securityContext": {"runAsUser": 1000}}), "'spec.containers[0].securityContext' cannot be honoured"),
     (pod({"ports": [{"containerPort": 80, "hostPort": 80}]}), "'spec.containers[0].ports[0].hostPort' cannot be honoured"),

@@ -47,6 +47,35 @@ def test_two_tasks_of_a_lane_never_run_at_once(lanes):
     assert not overlaps
 
 
+def test_a_wide_lane_runs_so_many_tasks_at_once_and_no_more():
+    lanes = Lanes(workers=8, width=3)
+    release, ended, inside, most, lock = threading.Event(), threading.Event(), [], [], threading.Lock()
+    three = threading.Barrier(4)
+
+    def task():
+        with lock:
+            inside.append(1)
+            most.append(len(inside))
+        if len(most) <= 3:
+            three.wait(5)
+            release.wait(5)
+        with lock:
+            inside.pop()
+            if len(most) == 20 and not inside:
+                ended.set()
+
+    for _ in range(20):
+        lanes.put("a", task)
+    three.wait(5)
+    other = threading.Event()
+    lanes.put("b", other.set)
+    assert other.wait(5), "another lane is free"
+    release.set()
+    assert ended.wait(5)
+    assert max(most) == 3
+    lanes.close()
+
+
 def test_a_task_that_fails_does_not_stop_its_lane(lanes):
     ended = threading.Event()
     lanes.put("a", lambda: 1 / 0)

@@ -14,7 +14,7 @@ from zun.api.grammar import Reader
 from zun.api.reading import excerpt
 from zun.api.views import Shape
 from zun.domain import kinds
-from zun.domain.capsule import CapsuleWish, in_order, phase
+from zun.domain.capsule import CapsuleWish, in_order, phase, ready
 from zun.domain.container import Container
 from zun.domain.model import Json, Version
 from zun.domain.sandbox import Sandbox
@@ -189,6 +189,8 @@ def _one(call: Call, row: Sandbox, members: Iterable[Container]) -> Json:
         "init_containers": shown(True),
         "links": paths.links(call.host_url, "capsules", row.uuid),
     }
+    if call.version >= templates.MORE:
+        found["ready"] = ready(ordered)
     return found if call.version >= _RENAMED else _before_renaming(found)
 
 

@@ -9,7 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from zun.api import wishes
-from zun.api.grammar import Leaf, Many, Member, Node, Object, Only, Refused
+from zun.api.grammar import Leaf, Many, Member, Node, Only, Refused
+from zun.api.manifests import all_refused as _all_refused
+from zun.api.manifests import manifest as _manifest
+from zun.api.manifests import whole as _whole
+from zun.api.pod_probes import PROBE
 from zun.api.wishes import MOST_PORTS, MOST_VOLUMES, TEXTS
 from zun.domain import kinds, structures
 from zun.domain.capsule import MOST_CONTAINERS
@@ -17,23 +21,9 @@ from zun.domain.kinds import MAX_TEXT, fixed, text
 from zun.domain.model import Bounds, Json, Kind
 from zun.domain.quantity import QUANTITY
 
-_UNKNOWN = "is no member of a Kubernetes v1 Pod that this service knows"
-
-
-def _manifest(members: dict[str, Member]) -> Object:
-    return Object(members, null_is_absent=True, unknown=_UNKNOWN)
-
-
-def _all_refused(names: str, why: str) -> dict[str, Member]:
-    return {name: Member(Refused(why=why)) for name in names.split()}
-
 
 def _only(*values: Any, why: str) -> Member:
     return Member(Only(values, why))
-
-
-def _whole(low: int, high: int = 2**31 - 1) -> Leaf:
-    return Leaf(fixed("whole number", {"type": "integer", "minimum": low, "maximum": high}))
 
 
 _TRUTH = Leaf(fixed("boolean", {"type": "boolean"}))
@@ -56,7 +46,6 @@ _SERVICE_ACCOUNTS = "there are no Kubernetes service accounts here."
 _CONFIG = "there are no Kubernetes ConfigMaps, Secrets and the like here; only literal values can be given."
 _SECURITY = "the service decides with what rights containers run."
 _SIDECAR = "init containers run to their end, one after the other; put what shall go on running into 'spec.containers'."
-_PROBES = "containers are not probed by this deployment."
 _CPU = "a container may use idle cores, and its share of busy ones is 'requests.cpu'; there is no ceiling."
 _HOOKS = "containers are started and stopped without hooks."
 _VOLUMES = "the volumes of a capsule are of the kind 'emptyDir' here."
@@ -143,7 +132,6 @@ _CONTAINER: dict[str, Member] = {
     "volumeMounts": Member(Many(_MOUNT, MOST_VOLUMES), "the volumes that it sees"),
     "stdinOnce": _only(False, why="standard input stays open as long as the container runs."),
     **_all_refused("terminationMessagePath terminationMessagePolicy", "no message is read when a container ends; its log is kept."),
-    **_all_refused("livenessProbe readinessProbe startupProbe", _PROBES),
     **_all_refused("envFrom", _CONFIG),
     **_all_refused("lifecycle", _HOOKS),
     **_all_refused("securityContext", _SECURITY),
@@ -153,7 +141,17 @@ _CONTAINER: dict[str, Member] = {
     **_all_refused("restartPolicyRules", _CLUSTER),
 }
 
-CONTAINER = _manifest(_CONTAINER)
+CONTAINER = _manifest(
+    {
+        **_CONTAINER,
+        "livenessProbe": Member(PROBE, "a container that fails it is ended, and started again unless `restartPolicy` is `Never`"),
+        "readinessProbe": Member(PROBE, "says whether the container is `ready`"),
+        "startupProbe": Member(PROBE, "until it has succeeded the others wait; a container that fails it is ended, too"),
+    }
+)
+INIT_CONTAINER = _manifest(
+    {**_CONTAINER, **_all_refused("livenessProbe readinessProbe startupProbe", "init containers are not probed, nor in Kubernetes.")}
+)
 
 # -- the Pod --------------------------------------------------------------------------------------
 
@@ -188,7 +186,7 @@ _METADATA = _manifest(
 _SPEC = _manifest(
     {
         "containers": Member(Many(CONTAINER, MOST_CONTAINERS, least=1), "they run side by side", required=True),
-        "initContainers": Member(Many(CONTAINER, MOST_CONTAINERS), "they run before, one after the other"),
+        "initContainers": Member(Many(INIT_CONTAINER, MOST_CONTAINERS), "they run before, one after the other"),
         "volumes": Member(Many(_VOLUME, MOST_VOLUMES), "directories that containers share"),
         "restartPolicy": Member(
             Leaf(wishes.RESTART), "`Always` unless said; with it an init container that fails is tried 11 times altogether, and no more"

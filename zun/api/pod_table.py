@@ -6,10 +6,14 @@ from collections.abc import Iterator
 
 from zun.api.grammar import Many, Member, Node, Object, Only, Refused
 from zun.api.pod_fields import POD, Amounts
+from zun.api.pod_probes import PROBE
+
+#: the probe whose members are listed
+ONE_PROBE = "livenessProbe"
 
 
 def members(node: Node = POD, within: str = "") -> Iterator[tuple[str, Member]]:
-    """Every member with its place: ``spec.containers[].image``."""
+    """Every member with its place: ``spec.containers[].image``. The members of probes, which are the same, stand once."""
     if isinstance(node, Amounts):
         node = node.known
     if isinstance(node, Many):
@@ -18,7 +22,8 @@ def members(node: Node = POD, within: str = "") -> Iterator[tuple[str, Member]]:
         for name, member in node.members.items():
             place = f"{within}.{name}" if within else name
             yield place, member
-            yield from members(member.node, place)
+            if member.node is not PROBE or name == ONE_PROBE:
+                yield from members(member.node, place)
 
 
 def honoured() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from zun.api import wishes
+from zun.api import pod_probes, wishes
 from zun.api.grammar import Reader, wrong
 from zun.api.pod_fields import POD
 from zun.api.reading import Place
@@ -94,6 +94,7 @@ def _container(read: Json, place: Place, volumes: set[str], reader: Reader, expa
     values["ports"] = sorted({port["containerPort"] for port in read.get("ports", [])})
     values["exposed_ports"] = wishes.exposed((port["containerPort"], port.get("protocol", "TCP")) for port in read.get("ports", []))
     values["volume_mounts"] = _mounts(read.get("volumeMounts", []), (*place, "volumeMounts"), volumes)
+    values["probes"] = pod_probes.of(read, place, read.get("ports", []), lambda word, at: expander.expand(word, environment, at))
     return values
 
 

@@ -5,17 +5,24 @@ The book is memory only. An agent that begins a life gets it from a conductor, a
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from msgspec import ValidationError
 from msgspec.structs import replace
 
+from zun.domain import probe
 from zun.domain.container import Container, life
-from zun.domain.lifecycle import Desired, EngineState, Failed, Observation, advance
+from zun.domain.lifecycle import Desired, EngineState, Failed, Health, Observation, advance
+from zun.domain.probe import Probes, Standing
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.rpc import Charge
 from zun.interfaces.runtime import ContainerState, Seen
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -35,11 +42,25 @@ class Entry:
     restarting: bool = False
     #: what was last told to the conductors
     told: Observation | None = None
+    #: what is asked of it, and how the life that was seen last stands with that
+    probes: Probes | None = None
+    standing: Standing | None = None
 
     @property
     def desired(self) -> Desired:
         """What the user wants of it."""
         return self.container.desired
+
+    @property
+    def condemned(self) -> bool:
+        """Whether a probe has decided the end of the life that was seen last."""
+        return self.standing is not None and self.standing.condemned is not None
+
+    def begin_anew(self) -> None:
+        """Its user has it started: what happened before counts no more."""
+        self.restart_count = self.quick_deaths = 0
+        if self.standing is not None:
+            self.standing.condemned = None
 
 
 class Book:
@@ -57,9 +78,7 @@ class Book:
             for container in charge.containers:
                 entry = self._entries.get(container.uuid)
                 if entry is None:
-                    self._entries[container.uuid] = Entry(
-                        container, container.incarnation, container.engine_id, container.started_at, container.restart_count
-                    )
+                    self._entries[container.uuid] = _entry(container)
                 else:
                     entry.container = container
 
@@ -106,16 +125,36 @@ class Book:
             return list(self._sandboxes)
 
 
+def _entry(container: Container) -> Entry:
+    """A container that is new here. Of one with probes the row says how the life stands that another life of the agent has seen."""
+    entry = Entry(container, container.incarnation, container.engine_id, container.started_at, container.restart_count)
+    try:
+        entry.probes = probe.load(container.probes)
+    except ValidationError:
+        LOG.exception("the probes of container %s cannot be read, and are not asked", container.uuid)
+    if entry.probes is not None and container.started_at is not None:
+        entry.standing = probe.resumed(
+            entry.probes,
+            container.incarnation,
+            started=bool(container.started),
+            serves=bool(container.ready),
+            lives=container.health is Health.HEALTHY,
+            reason=container.status_reason,
+        )
+    return entry
+
+
 def observe(entry: Entry, state: ContainerState | None) -> Observation:
     """What the engine shows, as news of the right life: a new start, whoever made it, counts one incarnation."""
     uuid = entry.container.uuid
     if state is None:
-        return Observation(container_uuid=uuid, state=EngineState.MISSING, incarnation=entry.incarnation)
+        ready = False if entry.probes is not None and entry.probes.tell_readiness else None
+        return Observation(container_uuid=uuid, state=EngineState.MISSING, incarnation=entry.incarnation, ready=ready)
     if state.started_at is not None and (state.started_at, state.engine_id) != (entry.started_at, entry.engine_id):
         entry.incarnation += 1
         entry.started_at = state.started_at
     entry.engine_id = state.engine_id
-    return Observation(
+    seen = Observation(
         container_uuid=uuid,
         state=EngineState.RESTARTING if entry.restarting and state.state is EngineState.EXITED else state.state,
         incarnation=entry.incarnation,
@@ -128,11 +167,29 @@ def observe(entry: Entry, state: ContainerState | None) -> Observation:
         restart_count=entry.restart_count,
         health=state.health,
     )
+    return seen if entry.probes is None else replace(seen, **_probed(entry, entry.probes, state))
+
+
+def _probed(entry: Entry, probes: Probes, state: ContainerState) -> dict[str, Any]:
+    """What is shown of a container with probes. A life that was not seen before begins to be probed."""
+    standing = entry.standing
+    if standing is None or standing.incarnation != entry.incarnation:
+        standing = entry.standing = Standing(probes, entry.incarnation, after=standing.condemned if standing is not None else None)
+    if state.state not in (EngineState.RUNNING, EngineState.PAUSED):
+        shown: dict[str, Any] = {"health": None} if probes.tell_health else {}
+        ready = False if probes.tell_readiness else None
+        return {**shown, "ready": ready, "note": standing.epitaph}
+    shown = {"health": standing.health} if probes.tell_health else {}
+    return {**shown, "started": standing.started, "ready": standing.ready, "note": standing.note}
 
 
 def looks_as_told(entry: Entry, seen: Seen) -> bool:
     """Whether a line of a scan shows what was last told of the container, so that a closer look is not needed."""
     told = entry.told
-    if told is None or told.engine_id != seen.engine_id or told.health is not seen.health:
+    if told is None or told.engine_id != seen.engine_id:
+        return False
+    if told.health is not seen.health and not (entry.probes is not None and entry.probes.tell_health):
+        return False
+    if entry.standing is not None and told.state is EngineState.RUNNING and told.ready is not entry.standing.ready:
         return False
     return told.state is seen.state or (told.state is EngineState.RESTARTING and seen.state is EngineState.EXITED and entry.restarting)

@@ -20,23 +20,25 @@ PATIENCE = 3.0
 
 
 class Lanes:
-    """Runs tasks on up to ``workers`` threads, made as they are needed; never two tasks of one lane at a time.
+    """Runs tasks on up to ``workers`` threads, made as they are needed; never more than ``width`` tasks of one lane at a time.
 
     The threads are daemons: a task that never ends (a system call that hangs) does not keep the process from ending.
     """
 
-    def __init__(self, workers: int) -> None:
-        self._most = workers
+    def __init__(self, workers: int, width: int = 1, name: str = "lane") -> None:
+        self._most, self._width, self._name = workers, width, name
         self._lock = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._ready: queue.SimpleQueue[tuple[str, Task] | None] = queue.SimpleQueue()
         #: tasks that are ready or under way
         self._given = 0
         self._waiting: dict[str, deque[Task]] = {}
+        #: by lane, how many of its tasks are ready or under way; a lane of none is not there
+        self._given_of: dict[str, int] = {}
         self._later: list[tuple[float, int, str, Task]] = []
         self._order = itertools.count()
         self._closed = False
-        self._timer = threading.Thread(target=self._wait, name="lanes-timer", daemon=True)
+        self._timer = threading.Thread(target=self._wait, name=f"{name}s-timer", daemon=True)
         self._timer.start()
 
     def put(self, lane: str, task: Task, *, after: float = 0.0) -> None:
@@ -45,13 +47,14 @@ class Lanes:
             if self._closed:
                 return
             if after > 0:
-                heapq.heappush(self._later, (time.monotonic() + after, next(self._order), lane, task))
-                self._lock.notify_all()
+                item = (time.monotonic() + after, next(self._order), lane, task)
+                heapq.heappush(self._later, item)
+                if self._later[0] is item:
+                    self._lock.notify_all()
                 return
-            if lane in self._waiting:
-                self._waiting[lane].append(task)
+            if self._given_of.get(lane, 0) >= self._width:
+                self._waiting.setdefault(lane, deque()).append(task)
                 return
-            self._waiting[lane] = deque()
             self._give(lane, task)
 
     def close(self, patience: float = PATIENCE) -> None:
@@ -75,8 +78,9 @@ class Lanes:
     def _give(self, lane: str, task: Task) -> None:
         """With the lock held: let a thread do it."""
         self._given += 1
+        self._given_of[lane] = self._given_of.get(lane, 0) + 1
         if self._given > len(self._threads) and len(self._threads) < self._most:
-            thread = threading.Thread(target=self._work, name=f"lane-{len(self._threads)}", daemon=True)
+            thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
             self._threads.append(thread)
             thread.start()
         self._ready.put((lane, task))
@@ -93,13 +97,16 @@ class Lanes:
             LOG.exception("a task of sandbox %s failed", lane)
         with self._lock:
             self._given -= 1
+            self._given_of[lane] -= 1
+            if not self._given_of[lane]:
+                del self._given_of[lane]
             waiting = self._waiting.get(lane)
-            if self._closed or waiting is None:
+            if self._closed:
                 self._lock.notify_all()
             elif waiting:
                 self._give(lane, waiting.popleft())
             else:
-                del self._waiting[lane]
+                self._waiting.pop(lane, None)
 
     def _wait(self) -> None:
         while True:
@@ -107,7 +114,9 @@ class Lanes:
                 if self._closed:
                     return
                 now = time.monotonic()
-                due = [heapq.heappop(self._later) for _ in range(len(self._later)) if self._later and self._later[0][0] <= now]
+                due = []
+                while self._later and self._later[0][0] <= now:
+                    due.append(heapq.heappop(self._later))
                 if not due:
                     self._lock.wait(self._later[0][0] - now if self._later else None)
             for _, _, lane, task in due:

@@ -19,6 +19,7 @@ from zun.compute.job import Job, Plugs
 from zun.compute.lanes import Lanes
 from zun.compute.observe import Watch
 from zun.compute.outbox import Outbox
+from zun.compute.probing import Probing
 from zun.compute.progress import Reporter
 from zun.compute.verbs import SAGAS
 from zun.domain.action import Action, ActionState
@@ -52,6 +53,8 @@ class Pace:
     parallel: int = 16
     #: an action that has been in hand for so long waits for something (a grace, a registry) more than it works: it counts no more
     slow: float = 5.0
+    #: probes that are asked at once, a quarter of them of one project
+    probes: int = 64
 
 
 class AgentLoop:
@@ -107,6 +110,15 @@ class AgentLoop:
             opens=self._opens,
             reporter=self._reporter,
         )
+        self._probing = Probing(
+            plugs.runtime,
+            known=self._book,
+            lanes=self._lanes,
+            asks=lanes or Lanes(pace.probes, max(1, pace.probes // 4), "probe"),
+            ends=lanes or Lanes(pace.probes, max(1, pace.probes // 4), "probe-end"),
+            clock=clock,
+            look=lambda container_uuid: self._watch.look(container_uuid),
+        )
         self._watch = Watch(
             plugs.runtime,
             conductor,
@@ -117,6 +129,7 @@ class AgentLoop:
             network=plugs.network,
             volumes=plugs.volumes,
             cores=plugs.cores,
+            notice=self._probing.notice,
         )
         self._claims = pulse("agent-claims", self._claim, every=pace.poll)
         self._beats = pulse("agent-heartbeat", self._beat, every=pace.heartbeat, first_after=pace.heartbeat)
@@ -137,9 +150,11 @@ class AgentLoop:
         for pulse in pulses:
             pulse.stop(0)
         self._lanes.close()
+        self._probing.stop()
         # Who still waits for the engine (a stop for its grace, a pull for its registry) waits no more.
         self._plugs.runtime.close()
         self._lanes.close()
+        self._probing.stop()
         for pulse in pulses:
             pulse.stop()
         self._outbox.stop()
@@ -242,7 +257,7 @@ class AgentLoop:
         if entry is not None:
             entry.restarting = False
             if work.action.action in ("start", "reboot"):
-                entry.restart_count, entry.quick_deaths = 0, 0
+                entry.begin_anew()
         job = self._job(work, rebuilt(container, work.action.arguments) if work.action.action == "rebuild" else container, since)
         # Limits wait for their engine as long as it takes: what it has set is not known before it answers.
         patient = self._patient(since) or work.action.action == "resize_container"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 
@@ -42,7 +42,9 @@ class Watch:
         network: Network,
         volumes: Volumes,
         cores: Cores | None = None,
+        notice: Callable[[Entry], None] = lambda entry: None,
     ) -> None:
+        """``notice`` is called with every container that was looked at, in its sandbox's lane."""
         self._runtime = runtime
         self._conductor = conductor
         self._host = host
@@ -52,6 +54,7 @@ class Watch:
         self._network = network
         self._volumes = volumes
         self._cores = cores or Cores()
+        self._notice = notice
         self._lock = threading.Lock()
         #: containers that will be looked at because of news, and are not yet
         self._awaited: set[str] = set()
@@ -165,6 +168,7 @@ class Watch:
         if observation != entry.told:
             entry.told = observation
             self._outbox.put(observation)
+        self._notice(entry)
 
     def look_again(self, containers: Iterable[str]) -> None:
         """Tell of these containers even what was told before: a conductor has asked."""
@@ -191,12 +195,16 @@ class Watch:
             self._ended(entry, told.exit_code, told.started_at, told.finished_at)
             if entry.restarting:
                 self._tell(entry, replace(told, state=EngineState.RESTARTING))
+        else:
+            self._notice(entry)
 
     # -- restarts --------------------------------------------------------------------------------
 
     def _ended(self, entry: Entry, exit_code: int | None, started: datetime | None, finished: datetime | None) -> None:
         container = entry.container
-        if not restart.wanted(container.restart_policy, entry.desired, exit_code, entry.restart_count):
+        # What a probe has ended has failed, however it ended.
+        code = None if entry.condemned else exit_code
+        if not restart.wanted(container.restart_policy, entry.desired, code, entry.restart_count):
             return
         lived = (finished - started).total_seconds() if started and finished else 0.0
         # The length of a life counts once: a start that fails after a long life is followed by ever longer waits, too.

@@ -28,6 +28,12 @@ OPTS = [
         help="How many sandboxes a host works on at a time. Work that takes more than five seconds mostly waits, and does not count.",
     ),
     cfg.IntOpt(
+        "max_parallel_probes",
+        default=64,
+        min=1,
+        help="How many probes of Pods a host asks at a time. A project has at most a quarter of them at once.",
+    ),
+    cfg.IntOpt(
         "engine_wait",
         default=300,
         min=0,

@@ -133,6 +133,12 @@ PHASES: tuple[Phase, ...] = (
 )
 
 
+def ready(containers: Sequence[Container]) -> bool:
+    """Whether the capsule can be given work: its regular containers run, and no probe says of one that it is not ready."""
+    regular = [one for one in containers if not one.init]
+    return bool(regular) and all(one.status is S.RUNNING and one.ready is not False for one in regular)
+
+
 def phase(containers: Sequence[Container]) -> tuple[Status, str | None]:
     """The capsule's status and the reason for it, read off its containers. Unknown for none."""
     staying = [one for one in containers if one.status not in (S.DELETING, S.DELETED)] or list(containers)

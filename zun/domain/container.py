@@ -180,6 +180,15 @@ class Container(Entity, frozen=True, kw_only=True):
             length=16,
         ),
     ] = None
+    started: Annotated[bool | None, Field(doc="whether its startup probe has succeeded in this life; null without probes")] = None
+    ready: Annotated[
+        bool | None,
+        Field(
+            doc="whether its probes say that it can be given work; null without a readiness or startup probe",
+            shown=True,
+            shown_since=Version(1, 41),
+        ),
+    ] = None
 
 
 def amounts(container: Container) -> Resources:

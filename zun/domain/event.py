@@ -71,12 +71,13 @@ class Event(Entity, frozen=True, kw_only=True):
     reason: Annotated[str | None, Field(doc="why it is in this status; of a failed action why that failed", shown=True)] = None
     exit_code: Annotated[int | None, Field(doc="of a container's last life", shown=True)] = None
     health: Annotated[Health | None, Field(doc="what a container's health check says", shown=True, length=16)] = None
+    ready: Annotated[bool | None, Field(doc="whether the probes of a container say that it can be given work", shown=True)] = None
     restart_count: Annotated[int, Field(doc="restarts of a container by its policy since a user started it", shown=True)] = 0
     request_id: Annotated[str | None, Field(doc="the request that this is of, where there is one", shown=True, length=64)] = None
 
 
 #: What a watcher sees of a container: a change of anything else is no event.
-SHOWN = ("status", "status_reason", "task_state", "exit_code", "health", "restart_count", "started_at", "finished_at")
+SHOWN = ("status", "status_reason", "task_state", "exit_code", "health", "ready", "restart_count", "started_at", "finished_at")
 
 
 def differs(before: Container, after: Container) -> bool:
@@ -94,6 +95,7 @@ def of(container: Container, what: What, **more: Any) -> Event:
         "reason": container.status_reason,
         "exit_code": container.exit_code,
         "health": container.health,
+        "ready": container.ready,
         "restart_count": container.restart_count,
     }
     return _event(Kind.CONTAINER, what, container, {**facts, **more})

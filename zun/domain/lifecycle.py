@@ -97,6 +97,11 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     restart_count: int = 0
     health: Health | None = None
+    #: what its probes say, where it has any: see :class:`zun.domain.probe.Standing`
+    started: bool | None = None
+    ready: bool | None = None
+    #: what there is to say of it besides
+    note: str | None = None
 
 
 S, T, D, E = Status, Task, Desired, EngineState
@@ -250,6 +255,8 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     health: Health | None = None
+    started: bool | None = None
+    ready: bool | None = None
 
 
 LIFE_FIELDS = tuple(Life.__struct_fields__)
@@ -407,7 +414,7 @@ def _seen(life: Life, observation: Observation, of: Verb | None = None) -> Life:
 
 def _facts(life: Life, observation: Observation) -> dict[str, Any]:
     if observation.state is E.MISSING:
-        return {"health": None}
+        return {"health": None, "started": observation.started, "ready": observation.ready}
     return {
         "incarnation": observation.incarnation,
         "restart_count": observation.restart_count,
@@ -417,6 +424,8 @@ def _facts(life: Life, observation: Observation) -> dict[str, Any]:
         "started_at": observation.started_at,
         "finished_at": observation.finished_at,
         "health": observation.health,
+        "started": observation.started,
+        "ready": observation.ready,
     }
 
 
@@ -425,7 +434,7 @@ def _reason(life: Life, status: Status, observation: Observation) -> str | None:
         return f"No such container: {observation.container_uuid} in the container engine"
     if status is S.UNKNOWN:
         return observation.error or "The container engine does not know the state of the container."
-    return observation.error or None
+    return observation.error or observation.note
 
 
 def _with(life: Life, **changes: Any) -> Life:

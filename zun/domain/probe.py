@@ -17,6 +17,9 @@ from zun.domain.lifecycle import Health
 #: how much of an answer is shown, in characters
 MAX_WORDS = 400
 
+#: what is shown begins with these, the first two in the words of Kubernetes' events
+UNHEALTHY, KILLING, KILLED, RESTARTED = "Unhealthy: ", "Killing: ", "Killed: ", "Restarted: "
+
 
 class Kind(enum.StrEnum):
     """What a probe is for."""
@@ -82,7 +85,7 @@ class Probes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def load(stored: Mapping[str, Any]) -> Probes | None:
-    """The probes of a row; None where it has none. Raises ValueError for what is no probes."""
+    """The probes of a row; None where it has none. Raises msgspec.ValidationError for what is no probes."""
     return msgspec.convert(stored, Probes) if stored else None
 
 
@@ -112,6 +115,10 @@ class Tally:
         self.concluded = answer.well
         return new
 
+    def forget(self) -> None:
+        """Begin anew."""
+        self.well, self.run, self.concluded = None, 0, None
+
 
 @dataclass(slots=True, eq=False)
 class Standing:
@@ -127,14 +134,22 @@ class Standing:
     lives: bool | None = None
     #: why it is being ended, once a probe has decided that
     condemned: str | None = None
-    #: what else there is to say of it
-    note: str | None = None
+    #: why the life before it was ended, if a probe has done it
+    after: str | None = None
+    #: why it is not ready
+    ails: str | None = None
+    #: of probes that are content
+    warnings: dict[Kind, str] = field(default_factory=dict)
     tallies: dict[Kind, Tally] = field(default_factory=lambda: {kind: Tally() for kind in Kind})
     #: somebody asks
     asked: bool = False
 
     def __post_init__(self) -> None:
         self.started = self.started or self.probes.startup is None
+
+    def anew(self) -> Standing:
+        """The same life, of which nothing is decided."""
+        return Standing(self.probes, self.incarnation, started=self.started, serves=self.serves, lives=self.lives, after=self.after)
 
     @property
     def ready(self) -> bool | None:
@@ -153,6 +168,19 @@ class Standing:
         well = self.started and (self.lives or self.probes.liveness is None)
         return Health.HEALTHY if well else Health.STARTING
 
+    @property
+    def note(self) -> str | None:
+        """What there is to say of it while it runs."""
+        for ahead, words in ((KILLING, self.condemned), (UNHEALTHY, self.ails), ("", next(iter(self.warnings.values()), None))):
+            if words is not None:
+                return ahead + words
+        return None if self.after is None else RESTARTED + self.after
+
+    @property
+    def epitaph(self) -> str | None:
+        """What there is to say of it when it has ended."""
+        return None if self.condemned is None else KILLED + self.condemned
+
     def due(self) -> list[Kind]:
         """What is to be asked: until it has started, nothing but that."""
         kinds = (Kind.LIVENESS, Kind.READINESS) if self.started else (Kind.STARTUP,)
@@ -161,18 +189,30 @@ class Standing:
     def conclude(self, kind: Kind, answer: Answer) -> None:
         """Take what follows from so many answers."""
         words = f"{kind.value.capitalize()} probe {'warned' if answer.well else 'failed'}: {bounded(answer.words)}"
+        self.warnings.pop(kind, None)
+        if answer.well and answer.words:
+            self.warnings[kind] = words
         if kind is Kind.READINESS:
             self.serves = answer.well
+            self.ails = None if answer.well else words
         elif not answer.well:
             self.condemned = words
         elif kind is Kind.LIVENESS:
             self.lives = True
         else:
             self.started = True
-        if answer.well:
-            self.note = words if answer.words else None
-        else:
-            self.note = f"Unhealthy: {words}" if kind is Kind.READINESS else f"Killing: {words}"
+
+
+def resumed(probes: Probes, incarnation: int, *, started: bool, serves: bool, lives: bool, reason: str | None) -> Standing:
+    """A life that others have seen before, by what was shown of it; ``reason`` is why it was so."""
+    found = Standing(probes, incarnation, started=started, serves=serves, lives=lives or None)
+    found.condemned = _behind(reason, KILLING) or _behind(reason, KILLED)
+    found.ails, found.after = _behind(reason, UNHEALTHY), _behind(reason, RESTARTED)
+    return found
+
+
+def _behind(reason: str | None, ahead: str) -> str | None:
+    return reason.removeprefix(ahead) if reason is not None and reason.startswith(ahead) else None
 
 
 def bounded(words: str) -> str:
