@@ -299,7 +299,7 @@ def test_the_next_agent_asks_on_and_touches_nothing_that_is_well(world):
         Health.HEALTHY,
     )
     say(world, "alive", 1)
-    go_on(world, 10)
+    go_on(world, 11)
     assert seen(world, container).restart_count == 1
     check(world)
 
