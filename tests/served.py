@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from zun.domain.container import Container
 from zun.domain.lifecycle import Status
 from zun.drivers.runtime.fake import FakeEngine, FakeRuntime, Program
 from zun.interfaces.runtime import EngineImage
-from zun.wiring import Embedded
+from zun.wiring import Embedded, utcnow
 from zun.wsproxy.app import listen
 
 OWN, OTHER = "a" * 32, "b" * 32
@@ -52,9 +53,15 @@ heartbeat_interval = 60
 
 
 class Served:
-    """One service. ``programs`` are what commands do in its engine."""
+    """One service. ``programs`` are what commands do in its engine; ``clock`` tells it the time."""
 
-    def __init__(self, folder: Path, programs: Mapping[str, Program] | None = None, settings: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        programs: Mapping[str, Program] | None = None,
+        settings: str = "",
+        clock: Callable[[], datetime] = utcnow,
+    ) -> None:
         users = "".join(f"users = {name}:{project}:{roles}\n" for name, project, roles in USERS)
         config = folder / "zun.conf"
         config.write_text(f"[api]\nhost_ip = 127.0.0.1\n[basic_auth]\n{users}{PLENTY}{settings}")
@@ -66,7 +73,7 @@ class Served:
         self.engine = FakeEngine({"docker.io/library/busybox:latest": EngineImage(id="sha256:busybox", ports=[80])})
         self.engine.programs.update({(name,): program for name, program in (programs or {}).items()})
         self._proxy = listen("127.0.0.1", 0)
-        self.service = Embedded(self.conf, runtime=FakeRuntime(self.engine), streams=self._proxy)
+        self.service = Embedded(self.conf, runtime=FakeRuntime(self.engine), clock=clock, streams=self._proxy)
         self.store = self.service.store
         listening = listen("127.0.0.1", 0)
         self._server = make_server(self.service.app, listening, self.conf)

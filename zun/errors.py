@@ -222,7 +222,7 @@ class ExecTimeout(Conflict):
 
 
 class TooManyTickets(Conflict):
-    text = "Container {id} has {limit} commands that wait for their terminals already."
+    text = "Container {id} has {limit} streams of this kind that have not been fetched already."
 
 
 class TooManyWatchers(Conflict):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from zun import errors
-from zun.conductor.streams import WAITING, Streams
+from zun.conductor.streams import WAITING, WATCHERS, Streams
 from zun.db.store import SqlStore
 from zun.domain.container import Container
 from zun.domain.sandbox import Sandbox
@@ -143,6 +143,33 @@ def test_commands_that_wait_are_bounded_and_those_that_waited_in_vain_make_room(
     desk.now += timedelta(seconds=61)
     desk.issue(StreamKind.EXEC, "e" * 64)
     assert len(desk.tickets()) == 1
+
+
+def test_followers_that_have_not_come_yet_are_bounded_too(desk: Desk) -> None:
+    for _ in range(WAITING):
+        desk.issue(StreamKind.LOGS)
+    with pytest.raises(errors.TooManyTickets):
+        desk.issue(StreamKind.LOGS)
+    desk.issue(StreamKind.EXEC, "e" * 64)
+    desk.now += timedelta(seconds=61)
+    desk.issue(StreamKind.LOGS)
+    assert len(desk.tickets()) == 1
+
+
+def test_watchers_of_a_project_that_have_not_come_yet_are_bounded_and_another_project_is_not_concerned(desk: Desk) -> None:
+    tokens = [desk.streams.issue(StreamKind.EVENTS, "p") for _ in range(WATCHERS)]
+    with pytest.raises(errors.TooManyWatchers, match=str(WATCHERS)):
+        desk.streams.issue(StreamKind.EVENTS, "p")
+    desk.streams.issue(StreamKind.EVENTS, "other")
+    desk.streams.redeem(tokens[0], None, None)
+    tokens.append(desk.streams.issue(StreamKind.EVENTS, "p"))
+    with pytest.raises(errors.TooManyWatchers):
+        desk.streams.issue(StreamKind.EVENTS, "p")
+    desk.now += timedelta(seconds=61)
+    # those that nobody fetched make room, some of them at a time
+    desk.streams.issue(StreamKind.EVENTS, "p")
+    with pytest.raises(errors.Unauthorized):
+        desk.streams.redeem(tokens[1], None, None)
 
 
 def test_a_followed_log_is_what_was_asked_for(desk: Desk) -> None:

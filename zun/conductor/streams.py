@@ -23,7 +23,8 @@ from zun.interfaces.streams import Door
 
 LOG = logging.getLogger(__name__)
 
-#: commands of one container that wait for their terminals; and expired tickets that are removed at a time
+#: commands of one container that wait for their terminals, and followers of its log for theirs; and expired tickets that are removed at a
+#: time
 WAITING, SWEPT = 64, 200
 #: watchers of one project that have been told where their events are, and have not come yet
 WATCHERS = 1024
@@ -51,7 +52,7 @@ class Streams:
     ) -> str:
         """A new ticket's token. A container has one for attaching: an older one is worth nothing then.
 
-        Raises TooManyTickets where many commands of a container wait already.
+        Raises TooManyTickets where many streams of a container wait already, TooManyWatchers where many of a project do.
         """
         token = str(uuid.uuid4())
         ticket = Ticket(
@@ -72,7 +73,7 @@ class Streams:
         if ticket.kind is StreamKind.ATTACH:
             for older in tx.find(Ticket, others):
                 tx.drop(older)
-        elif ticket.kind is StreamKind.EXEC:
+        elif ticket.kind in (StreamKind.EXEC, StreamKind.LOGS):
             self._remove_expired(tx)
             if tx.count(Ticket, others) >= WAITING:
                 raise errors.TooManyTickets(id=ticket.container_uuid, limit=WAITING)

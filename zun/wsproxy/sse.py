@@ -21,8 +21,9 @@ from zun.wsproxy.app import PROXY, Proxy
 
 LOG = logging.getLogger(__name__)
 
-#: events that are asked for at a time; seconds between two looks for what nobody has called out; and of silence, on a stream
-PART, LOOK_EVERY, HEARTBEAT = 200, 3.0, 15.0
+#: events that are asked for at a time; seconds between two looks for what nobody has called out; of silence, on a stream; and that a client
+#: may take nothing of what is there for him
+PART, LOOK_EVERY, HEARTBEAT, PATIENCE = 200, 3.0, 15.0, 60.0
 #: milliseconds after which a client whose stream has ended asks for another; and what a token may hold
 _AGAIN, _LONGEST = 1000, 128
 
@@ -30,10 +31,17 @@ _AGAIN, _LONGEST = 1000, 128
 class EventStreams:
     """Every stream of events of a proxy. A stream sleeps until its project has news; streams that ask the same are told by one call."""
 
-    def __init__(self, shown: Callable[[Event], dict[str, Any]], *, look_every: float = LOOK_EVERY, heartbeat: float = HEARTBEAT) -> None:
+    def __init__(
+        self,
+        shown: Callable[[Event], dict[str, Any]],
+        *,
+        look_every: float = LOOK_EVERY,
+        heartbeat: float = HEARTBEAT,
+        patience: float = PATIENCE,
+    ) -> None:
         """``shown`` makes the JSON form of an event; times in seconds."""
         self._shown = shown
-        self._look_every, self._heartbeat = look_every, heartbeat
+        self._look_every, self._heartbeat, self._patience = look_every, heartbeat, patience
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open: Counter[str] = Counter()
         #: how often a project had news, and who waits for the next
@@ -78,26 +86,35 @@ class EventStreams:
                 except errors.ZunError as error:
                     # It has begun, so nothing else can be answered; the client comes again.
                     LOG.warning("a stream of events was ended: %s", error)
+                except TimeoutError:
+                    LOG.info("a stream of events of project %s was cut off: its client takes nothing", grant.project_id)
+                    if request.transport is not None:
+                        request.transport.abort()
         return response
+
+    async def _write(self, response: web.StreamResponse, text: bytes) -> None:
+        """Wait until the client has room for it. Raises TimeoutError for one who takes nothing: he comes again with his cursor."""
+        async with asyncio.timeout(self._patience):
+            await response.write(text)
 
     async def _tell_all(self, proxy: Proxy, response: web.StreamResponse, project: str, asked: Asked) -> None:
         """Each write waits until the client has room for it, so of one who is slow nothing is held but a part."""
         cursor, told = asked.cursor, None
-        await response.write(f"retry: {_AGAIN}\n\n".encode())
+        await self._write(response, f"retry: {_AGAIN}\n\n".encode())
         while True:
             seen = self._news[project]
             found, text = await self._ask(proxy, project, seen, cursor, asked.filters)
             cursor = found.cursor
             if text:
-                await response.write(text)
+                await self._write(response, text)
                 told = found.events[-1].cursor if found.events else cursor
             if told is None:
                 # Who is cut off before the first event goes on from here too.
                 told = cursor
-                await response.write(f"id: {cursor}\n\n".encode())
+                await self._write(response, f"id: {cursor}\n\n".encode())
             if not found.more and not await self._news_of(project, seen):
                 # The cursor goes on although the filters let nothing through, so that it does not grow old.
-                await response.write(b": still here\n\n" if told == cursor else f": still here\nid: {cursor}\n\n".encode())
+                await self._write(response, b": still here\n\n" if told == cursor else f": still here\nid: {cursor}\n\n".encode())
                 told = cursor
 
     async def _news_of(self, project: str, seen: int) -> bool:
