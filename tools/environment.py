@@ -35,7 +35,7 @@ class Environment:
 
 def development() -> Environment:
     """The environment of those who work on this: ``.venv``, with everything in it."""
-    return Environment(REPOSITORY / ".venv", REPOSITORY, ["client", "mysql", "postgresql", "test"], editable=True)
+    return Environment(REPOSITORY / ".venv", REPOSITORY, ["client", "mysql", "openstack", "postgresql", "test"], editable=True)
 
 
 def fingerprint(environment: Environment) -> str:

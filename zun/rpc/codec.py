@@ -58,7 +58,11 @@ class Codec(Generic[P]):
 
     def serve(self, target: P, name: str, body: bytes) -> bytes:
         """Do an encoded call on ``target``; never raises."""
-        method = self._methods[name]
+        try:
+            method = self._methods[name]
+        except KeyError:
+            fault = Fault(code=errors.ZunError.code(), details={"reason": f"{name} is not known to the release that is asked"})
+            return msgspec.json.encode(Envelope(fault=fault))
         try:
             arguments = msgspec.json.decode(body, type=method.arguments)
             answer = getattr(target, name)(**{field: getattr(arguments, field) for field in arguments.__struct_fields__})
