@@ -31,6 +31,7 @@ PACKAGES = (
     "postgresql",
     "procps",
     "python3-venv",
+    "rabbitmq-server",
     "shellcheck",
 )
 #: Short, because sockets lie below it.

@@ -17,7 +17,7 @@ from oslo_service.backend import BackendType, init_backend  # type: ignore[impor
 init_backend(BackendType.THREADING)
 
 import amqp  # type: ignore[import-untyped]  # noqa: E402
-import kombu  # type: ignore[import-untyped]  # noqa: E402
+import kombu  # noqa: E402
 import oslo_messaging  # type: ignore[import-untyped]  # noqa: E402
 from oslo_config import cfg  # noqa: E402
 from oslo_messaging.opts import list_opts  # type: ignore[import-untyped]  # noqa: E402
