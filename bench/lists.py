@@ -17,7 +17,7 @@ from bench import rows
 from bench.client import Client
 from bench.report import Row, Section, median, p95
 from bench.world import World
-from zun.cmd.aio import configure
+from zun.cmd.aio import configure, settle
 from zun.db.rows import Shape
 from zun.domain.container import Container
 from zun.wiring import Embedded
@@ -88,6 +88,7 @@ def show(world: World, rounds: int) -> Section:
 def _served_here(world: World) -> Iterator[Any]:
     """The WSGI application in this process, beside the service, on its database."""
     service = Embedded(configure(world.arguments))
+    settle()
     try:
         yield service.app
     finally:
