@@ -42,8 +42,8 @@ from zun.conductor.vault import KeyFile
 from zun.conductor.verbs import Verbs
 from zun.conductor.work import Desk
 from zun.conf import quota, secrets
+from zun.db import revision
 from zun.db.engine import Pool
-from zun.db.migrate import upgrade
 from zun.db.store import SqlStore
 from zun.domain.image import is_registry
 from zun.drivers.image.registry import RegistryImages
@@ -125,7 +125,11 @@ class Embedded:
         ValueError for what is no key of a secret and for cores that this host cannot have."""
         state = Path(conf.state_path)
         secrets.ensure_key(conf)
-        upgrade(conf.database.connection)
+        if not revision.is_newest(conf.database.connection):
+            # Only here: Alembic is 11 MB, which most lives of the service have no use for.
+            from zun.db.migrate import upgrade
+
+            upgrade(conf.database.connection)
         store = database(conf, clock)
         self.store: Store = store
         self.runtime = runtime or docker(conf, deployment(state))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from oslo_db.sqlalchemy import engines, exc_filters  # type: ignore[import-untyped]
+from oslo_db.sqlalchemy import exc_filters  # type: ignore[import-untyped]
 
 #: seconds that a statement waits for somebody else's lock before it gives up
 LOCK_WAIT = 20
@@ -23,19 +23,6 @@ _PATIENCE = {
         "keepalives_count": "3",
         "tcp_user_timeout": "60000",
     },
-}
-
-_SESSION = {
-    # Reads are one consistent look; a write asks for READ COMMITTED, so that what it sums after a lock is the newest.
-    "mysql": (
-        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-        f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT}",
-    ),
-    "postgresql": (
-        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-        f"SET lock_timeout = '{LOCK_WAIT}s'",
-        "SET timezone = 'UTC'",
-    ),
 }
 
 
@@ -79,27 +66,10 @@ def make(url: sa.URL, *, pool: Pool = Pool(), durable: bool = True, foreign_keys
     if url.get_backend_name() == "sqlite":
         engine = _sqlite(url, pool, durable, foreign_keys)
     else:
-        engine = engines.create_engine(
-            url,
-            mysql_sql_mode="TRADITIONAL",
-            connection_debug=-1,
-            max_pool_size=pool.max_pool_size,
-            max_overflow=pool.max_overflow,
-            pool_timeout=pool.pool_timeout,
-            connection_recycle_time=pool.connection_recycle_time,
-            max_retries=0,
-            thread_checkin=False,
-        )
-        statements = _SESSION[url.get_backend_name()]
+        # Only here: oslo.db's factory brings SQLAlchemy's ORM along, 8 MB that a service on SQLite has no use for.
+        from zun.db import servers
 
-        @sa.event.listens_for(engine, "connect")
-        def _prepare(connection: Any, record: Any) -> None:
-            cursor = connection.cursor()
-            for statement in statements:
-                cursor.execute(statement)
-            cursor.close()
-            connection.commit()
-
+        engine = servers.make(url, pool)
     # The values in a row may be secrets; they must not reach a log by way of an exception's text.
     engine.hide_parameters = True
     return engine
