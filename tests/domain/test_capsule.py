@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from zun.domain.capsule import PHASES, due, needs, phase
+from zun.domain.capsule import PHASES, due, needs, phase, ready
 from zun.domain.container import Container
 from zun.domain.lifecycle import Desired, Status
 from zun.domain.resources import Resources
@@ -97,3 +97,30 @@ def test_every_status_of_one_leads_to_some_status_of_the_whole():
 def test_an_initialising_container_that_has_finished_is_not_missed():
     lost = one(S.ERROR, init=True, exit_code=0, finished_at=NOON, started_at=NOON)
     assert phase([lost, one()]) == (S.RUNNING, None)
+
+
+KILLED = "Killed: Liveness probe failed: HTTP status 500"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(0, KILLED), (137, f"Container web ended with exit code 137. {KILLED}")],
+)
+def test_what_a_probe_has_ended_says_so(code, reason):
+    assert phase([one(S.STOPPED, exit_code=code, status_reason=KILLED)]) == (S.STOPPED, reason)
+
+
+@pytest.mark.parametrize(
+    ("containers", "expected"),
+    [
+        ([one()], True),
+        ([one(ready=True), one()], True),
+        ([one(ready=True), one(ready=False)], False),
+        ([one(), one(S.STOPPED, exit_code=0)], False),
+        ([DONE, one(ready=True)], True),
+        ([AT_WORK, WAITING], False),
+        ([DONE], False),
+    ],
+)
+def test_it_is_ready_when_all_regular_ones_run_and_none_is_not_ready(containers, expected):
+    assert ready(containers) is expected

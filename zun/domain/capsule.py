@@ -14,6 +14,7 @@ import msgspec
 from zun.domain import restart
 from zun.domain.container import Container, amounts
 from zun.domain.lifecycle import Desired, Status
+from zun.domain.probe import KILLED
 from zun.domain.resources import Resources, total
 
 S = Status
@@ -98,7 +99,14 @@ def _own_reason(one: Container) -> str | None:
 
 def _exit(one: Container) -> str | None:
     what = "Init container" if one.init else "Container"
-    return f"{what} {one.name} ended with exit code {one.exit_code}." if one.exit_code is not None else one.status_reason
+    if one.exit_code is None:
+        return one.status_reason
+    return " ".join([f"{what} {one.name} ended with exit code {one.exit_code}.", *filter(None, [_killed(one)])])
+
+
+def _killed(one: Container) -> str | None:
+    """Why a probe has ended it, if one has."""
+    return one.status_reason if one.status_reason is not None and one.status_reason.startswith(KILLED) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +137,7 @@ PHASES: tuple[Phase, ...] = (
     Phase("one is Dead", _having(S.DEAD), S.DEAD, reason=_own_reason),
     Phase("all have ended, one of them badly", _ended_badly, S.STOPPED, reason=_exit),
     Phase("one was made and is not to run", _having(S.CREATED), S.CREATED),
-    Phase("all have ended", _having(S.STOPPED), S.STOPPED),
+    Phase("all have ended", _having(S.STOPPED), S.STOPPED, reason=_killed),
 )
 
 
