@@ -17,7 +17,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -65,7 +65,7 @@ class World:
     #: the first three numbers of the network between the nodes, and of the one that floating addresses come from
     management: str
     public: str
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
 
     @property
     def folder(self) -> Path:

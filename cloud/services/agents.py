@@ -9,7 +9,7 @@ from cloud.daemons import Daemon
 from cloud.ini import Settings
 from cloud.nodes import Node
 from cloud.services import mariadb, neutron, openvswitch, settings
-from cloud.world import NETWORK, World
+from cloud.world import NETWORK, World, write_private
 
 _INTERFACES: Settings = {
     "DEFAULT": {"interface_driver": "openvswitch"},
@@ -32,8 +32,12 @@ def start_switch(world: World, node: Node) -> bool:
 
 def start_dhcp(world: World) -> bool:
     """See that networks have DHCP."""
-    own: Settings = {"DEFAULT": {"enable_isolated_metadata": False, "resync_interval": 5}}
-    return daemons.start(world, _daemon(world, world.node(NETWORK), "dhcp", ini.merged(_INTERFACES, own)))
+    node = world.node(NETWORK)
+    # It reads files in the cloud's folder, which is closed to the account that it would take for itself.
+    dnsmasq = settings.folder(node, neutron.SERVICE) / "dnsmasq.conf"
+    write_private(dnsmasq, "user=root\ngroup=root\n")
+    own: Settings = {"DEFAULT": {"enable_isolated_metadata": False, "resync_interval": 5, "dnsmasq_config_file": str(dnsmasq)}}
+    return daemons.start(world, _daemon(world, node, "dhcp", ini.merged(_INTERFACES, own)))
 
 
 def start_l3(world: World) -> bool:

@@ -15,6 +15,7 @@ from cloud.world import NETWORK, World
 CONNECTION = "tcp:127.0.0.1:6640"
 INTEGRATION, UNDERLAY, EXTERNAL = "br-int", "br-underlay", "br-ex"
 _SOCKET = "/run/openvswitch/db.sock"
+_QUIET = ("--no-chdir", "-vconsole:warn", "-vsyslog:off")
 _SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
 
@@ -25,12 +26,10 @@ def start(world: World, node: Node) -> bool:
         node.run("ovsdb-tool", "create", str(database), _SCHEMA)
     remotes = [f"--remote=punix:{_SOCKET}", "--remote=ptcp:6640:127.0.0.1"]
     command = ["ovsdb-server", str(database), *remotes, "--pidfile=/run/openvswitch/ovsdb-server.pid"]
-    control = ["--unixctl=/run/openvswitch/ovsdb-server.ctl", "--no-chdir", "-vconsole:warn", "-vsyslog:off"]
-    started = daemons.start(world, Daemon("ovsdb-server", node, [*command, *control], lambda: _answers(node, "ovsdb-server")))
+    started = daemons.start(world, Daemon("ovsdb-server", node, [*command, *_QUIET], lambda: _answers(node, "ovsdb-server")))
     if started:
         node.run("ovs-vsctl", "--no-wait", "init")
-    control = ["--pidfile=/run/openvswitch/ovs-vswitchd.pid", "--unixctl=/run/openvswitch/ovs-vswitchd.ctl", "--no-chdir"]
-    command = ["ovs-vswitchd", f"unix:{_SOCKET}", *control, "-vconsole:warn", "-vsyslog:off"]
+    command = ["ovs-vswitchd", f"unix:{_SOCKET}", "--pidfile=/run/openvswitch/ovs-vswitchd.pid", *_QUIET]
     started |= daemons.start(world, Daemon("ovs-vswitchd", node, command, lambda: _answers(node, "ovs-vswitchd")))
     _bridges(node)
     return started
@@ -50,4 +49,4 @@ def _bridges(node: Node) -> None:
 
 
 def _answers(node: Node, program: str) -> bool:
-    return node.run("ovs-appctl", "-t", f"/run/openvswitch/{program}.ctl", "version", check=False) != ""
+    return node.run("ovs-appctl", "-t", program, "version", check=False) != ""

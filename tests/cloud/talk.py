@@ -1,0 +1,51 @@
+"""A conversation between two network namespaces: ``talk.py serve tcp|udp PORT`` and ``talk.py ask tcp|udp ADDRESS PORT SECONDS``.
+
+The server answers everybody with what it heard, until it is ended; who asks prints the answer, or ``silence``, or ``refused``.
+"""
+
+import contextlib
+import socket
+import sys
+
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+#: Long enough for several packets of TCP, short enough for one of UDP.
+WORDS = {"tcp": b"w" * 100_000, "udp": b"w" * 1_000}
+
+
+def serve(kind: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6, KINDS[kind]) as listener:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(("::", port))
+        if kind == "udp":
+            while True:
+                listener.sendto(*listener.recvfrom(65_536))
+        listener.listen()
+        while True:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                while piece := connection.recv(65_536):
+                    connection.sendall(piece)
+
+
+def ask(kind: str, address: str, port: int, seconds: float) -> str:
+    words = WORDS[kind]
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, KINDS[kind]) as caller:
+        caller.settimeout(seconds)
+        try:
+            caller.connect((address, port))
+            caller.sendall(words)
+            heard = b""
+            while len(heard) < len(words):
+                heard += caller.recv(65_536) or words
+        except TimeoutError:
+            return "silence"
+        except OSError as error:
+            return "refused" if isinstance(error, ConnectionRefusedError) else str(error)
+    return "answer" if heard == words else "nonsense"
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "serve":
+        serve(sys.argv[2], int(sys.argv[3]))
+    print(ask(sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5])))
