@@ -399,12 +399,15 @@ def test_a_stop_that_the_engine_refuses_is_tried_again_by_the_next_round_and_not
     check(world)
 
 
-def test_that_nothing_is_left_is_said_once(world, operator, caplog):
+def test_how_far_it_is_and_once_that_nothing_is_left_is_said_in_the_log(world, operator, caplog):
     world.create()
     caplog.set_level(logging.INFO, "zun.conductor.drain")
     operator.drain()
     operator.sweep(), operator.sweep()
-    assert [record.message for record in caplog.records] == ["host one is drained: none of its containers runs"]
+    assert [record.message for record in caplog.records] == [
+        "host one is being drained: 1 of its containers are still to be stopped",
+        "host one is drained: none of its containers runs",
+    ]
 
 
 def test_only_hosts_of_containers_are_drained(world, operator):

@@ -56,6 +56,7 @@ REFUSALS = (
     errors.LastOfCapsule,
     errors.CapsuleNotFound,
     errors.NotOffered,
+    errors.HostDraining,
 )
 AWAY = (errors.ServiceUnavailable, errors.LimitsRefused, errors.NoSuchObject, errors.NotRunning)
 

@@ -69,6 +69,7 @@ class Drain:
 
     def _say(self, host: str, left: int) -> None:
         if left:
+            LOG.info("host %s is being drained: %d of its containers are still to be stopped", host, left)
             self._empty.discard(host)
         elif host not in self._empty:
             self._empty.add(host)
