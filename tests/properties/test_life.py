@@ -15,13 +15,15 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.hands import Killed
 from tests.invariants import check
 from tests.moves import Recorder, legal
 from tests.world import DOWN_TIME, ME, World
 from zun import errors
+from zun.compute.cores import Cores
+from zun.domain.container import DEDICATED
 from zun.domain.lifecycle import EngineState, Status
 from zun.drivers.runtime.fake import FakeRuntime
 from zun.drivers.runtime.fake_engine import ALIVE
@@ -57,7 +59,11 @@ REFUSALS = (
     errors.CapsuleNotFound,
     errors.NotOffered,
     errors.HostDraining,
+    errors.InvalidValue,
+    errors.CoresNotSettled,
 )
+#: of four cores two are given away
+CORES = Cores(dedicated=[1, 2], shared=[0, 3], online=[0, 1, 2, 3])
 AWAY = (errors.ServiceUnavailable, errors.LimitsRefused, errors.NoSuchObject, errors.NotRunning)
 
 which = st.integers(0, 3)
@@ -73,7 +79,7 @@ class Cloud(RuleBasedStateMachine):
     def begin(self, seed, policies, heal):
         self.folder = Path(tempfile.mkdtemp(prefix="zun-life-"))
         self.recorder = Recorder()
-        self.world = World(self.folder, chance=random.Random(seed), wrap=self.recorder.wrap)
+        self.world = World(self.folder, chance=random.Random(seed), wrap=self.recorder.wrap, cores={"one": CORES})
         self.engine = self.world.engines["one"]
         self.uuids = [self.world.create(restart_policy=policy, auto_heal=heal).uuid for policy in policies]
 
@@ -94,11 +100,13 @@ class Cloud(RuleBasedStateMachine):
         remove=st.booleans(),
         heal=st.booleans(),
         image=st.sampled_from(["busybox"] * 4 + ["no"]),
+        own=st.sampled_from([0, 0, 1.0, 2.0]),
         turns=turns,
     )
-    def create(self, run, policy, remove, heal, image, turns):
+    def create(self, run, policy, remove, heal, image, own, turns):
         plain = policy.get("Name", "no") == "no"
         asked = {"restart_policy": policy, "auto_remove": remove and plain, "auto_heal": heal, "image": image}
+        asked |= {"cpu_policy": "dedicated", "cpu": own} if own else {}
         self.uuids.append(self.world.create(run=run, settle=False, **asked).uuid)
         self._turn(turns)
 
@@ -141,12 +149,12 @@ class Cloud(RuleBasedStateMachine):
         self._turn(turns)
 
     @precondition(lambda self: self.uuids)
-    @rule(which=which, cpu=st.sampled_from([0.1, 0.2, 4.0, 100.0]), memory=st.sampled_from([16, 64, 4000]))
+    @rule(which=which, cpu=st.sampled_from([0.1, 1.0, 2.0, 4.0, 100.0]), memory=st.sampled_from([16, 64, 4000]))
     def update(self, which, cpu, memory):
         self._wish(which, lambda container: self.world.verbs.update(ME, container, {"cpu": cpu, "memory": memory}), allowed=AWAY)
 
     @precondition(lambda self: self.uuids)
-    @rule(which=which, cpu=st.sampled_from([0.3, 100.0]), memory=st.sampled_from([32, 128]), turns=turns)
+    @rule(which=which, cpu=st.sampled_from([0.3, 1.0, 2.0, 100.0]), memory=st.sampled_from([32, 128]), turns=turns)
     def resize(self, which, cpu, memory, turns):
         self._wish(which, lambda container: self.world.verbs.resize(ME, container, {"cpu": cpu, "memory": memory}))
         self._turn(turns)
@@ -295,6 +303,21 @@ class Cloud(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([-3600, -1, 3600]))
     def clock_is_set(self, seconds):
         self.world.clock.step(seconds)
+
+    @invariant()
+    def nobody_is_on_the_cores_of_another(self):
+        """At any moment: of containers that are known, whatever else is left in the engine."""
+        if not hasattr(self, "world"):
+            return
+        known = {container.uuid: container for container in self.world.containers()}
+        users = {}
+        for thing in self.engine.things.values():
+            if thing.container_uuid in known and known[thing.container_uuid].cpu_policy == DEDICATED:
+                for core in thing.cpuset:
+                    users.setdefault(core, set()).add(thing.container_uuid)
+            elif thing.container_uuid in known:
+                assert thing.cpuset == CORES.shared
+        assert not [core for core, who in users.items() if len(who) > 1], f"cores of two containers: {users}"
 
     @rule()
     def rest(self):

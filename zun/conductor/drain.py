@@ -101,7 +101,7 @@ class Drain:
         if service.drain_state is DrainState.DRAINING and _has_not_begun(sandbox, waiting):
             # Nothing of it is on this host yet: another one may have it, and if there is none its user is told.
             self._inventory.release(tx, sandbox)
-            tx.save(replace(sandbox, host=None))
+            tx.save(replace(sandbox, host=None, cpuset=[]))
             tx.save(replace(waiting[0], host=None))
             return True
         _decide(tx, service, sandbox, waiting, self._clock(), again=True)

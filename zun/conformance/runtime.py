@@ -18,6 +18,8 @@ from zun.conformance.runtime_bench import (
     NOT_THERE,
     SAYS,
     SERVES,
+    SHOWS_CEILING,
+    SHOWS_CORES,
     SHOWS_INIT,
     STUBBORN,
     TALKS,
@@ -27,6 +29,7 @@ from zun.conformance.runtime_bench import (
     new_uuid,
 )
 from zun.conformance.runtime_containers import ContainerConformance
+from zun.conformance.runtime_cores import CoreConformance
 from zun.conformance.runtime_images import ImageConformance
 from zun.conformance.runtime_looking import LookingConformance
 from zun.conformance.runtime_sandboxes import SandboxConformance
@@ -43,6 +46,8 @@ __all__ = [
     "NOT_THERE",
     "SAYS",
     "SERVES",
+    "SHOWS_CEILING",
+    "SHOWS_CORES",
     "SHOWS_INIT",
     "STUBBORN",
     "TALKS",
@@ -54,5 +59,7 @@ __all__ = [
 ]
 
 
-class RuntimeConformance(SandboxConformance, ContainerConformance, LookingConformance, StreamConformance, ImageConformance):
+class RuntimeConformance(
+    SandboxConformance, ContainerConformance, CoreConformance, LookingConformance, StreamConformance, ImageConformance
+):
     """Every promise. Subclass it, and give ``connect``, ``image``, ``kill_sandbox`` and ``lose_sandbox``."""

@@ -34,10 +34,33 @@ SAYS = ["sh", "-c", "echo out; echo err >&2; exit 5"]
 FLOODS = ["sh", "-c", "yes | head -c 200000"]
 ENDLESS = ["sleep", "4321"]
 SHOWS_INIT = ["cat", "/proc/1/cmdline"]
+SHOWS_CORES = ["grep", "Cpus_allowed_list", "/proc/self/status"]
+#: writes "<quota> <period>" in microseconds, or "max <period>": control groups of version 2 or 1
+SHOWS_CEILING = [
+    "sh",
+    "-c",
+    "cd /sys/fs/cgroup; cat cpu.max 2>/dev/null || echo $(cat cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us | sed 's/^-1$/max/')",
+]
 #: says what is said to it
 ECHOES = ["cat"]
 
-COMMANDS = (WAITS, STUBBORN, TALKS, ENDS_WITH_7, NOT_THERE, SERVES, NEEDS_64, ASKS, SAYS, FLOODS, ENDLESS, SHOWS_INIT, ECHOES)
+COMMANDS = (
+    WAITS,
+    STUBBORN,
+    TALKS,
+    ENDS_WITH_7,
+    NOT_THERE,
+    SERVES,
+    NEEDS_64,
+    ASKS,
+    SAYS,
+    FLOODS,
+    ENDLESS,
+    SHOWS_INIT,
+    SHOWS_CORES,
+    SHOWS_CEILING,
+    ECHOES,
+)
 
 PATIENCE = 20.0
 
@@ -89,6 +112,10 @@ class Bench:
         found = self.runtime.inspect(uuid)
         assert found is not None
         return found
+
+    def told(self, uuid: str, command: list[str]) -> str:
+        """What a command in it writes."""
+        return self.runtime.execute(uuid, command, timeout=10, limit=1000).output.decode()
 
     def log(self, uuid: str, **given: Any) -> bytes:
         return b"".join(self.runtime.logs(uuid, **given))

@@ -26,6 +26,8 @@ PROGRAMS = {
     tuple(suite.FLOODS): Program(writes=((1, b"y\n" * 100_000),), ends=0),
     tuple(suite.ENDLESS): Program(),
     tuple(suite.ECHOES): Program(echoes=True),
+    tuple(suite.SHOWS_CORES): Program(shows_cores=True, ends=0),
+    tuple(suite.SHOWS_CEILING): Program(shows_ceiling=True, ends=0),
     tuple(suite.SHOWS_INIT): Program(shows_init=True, ends=0),
 }
 BUSYBOX = "docker.io/library/busybox:latest"

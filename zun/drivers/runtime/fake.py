@@ -10,7 +10,7 @@ import msgspec
 
 from zun import errors
 from zun.domain.lifecycle import EngineState
-from zun.drivers.runtime.fake_engine import ALIVE, FakeEngine, Program, Thing
+from zun.drivers.runtime.fake_engine import ALIVE, CORES, FakeEngine, Program, Thing
 from zun.drivers.runtime.fake_images import FakeImages
 from zun.drivers.runtime.fake_streams import FakeStreams
 from zun.interfaces.runtime import (
@@ -52,7 +52,7 @@ class FakeRuntime(FakeStreams, FakeImages):
         """A small host."""
         with self._call("facts"):
             return HostFacts(
-                cpus=4,
+                cpus=CORES,
                 mem_total=_HOST_MEMORY,
                 disk_total=100,
                 total_containers=len(self._engine.things),
@@ -108,6 +108,8 @@ class FakeRuntime(FakeStreams, FakeImages):
             if found is None:
                 if spec.image not in {held.id for held in self._engine.images.values()}:
                     raise errors.EngineError(reason=f"No such image: {spec.image}")
+                if max(spec.cpuset, default=0) >= CORES:
+                    raise errors.EngineError(reason=f"there are no cores {spec.cpuset}, only {CORES} of them")
                 found = self._engine.make(self._deployment, spec, sandbox)
             return _state(found)
 
@@ -165,7 +167,7 @@ class FakeRuntime(FakeStreams, FakeImages):
             found = self._need(uuid)
             found.cpu = found.cpu if cpu is None else cpu
             found.memory = found.memory if memory is None else memory
-            found.cpuset = found.cpuset if cpuset is None else list(cpuset)
+            found.cpuset = found.cpuset if cpuset is None else sorted(cpuset)
 
     def remove(self, uuid: str, keep_revision: int | None = None) -> None:
         """Remove its revisions, but for the one to be kept."""

@@ -16,12 +16,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from zun import errors
+from zun.domain import cpuset
 from zun.domain.lifecycle import EngineState, Health
 from zun.interfaces.runtime import ContainerSpec, EngineEvent, EngineImage, SandboxSpec
 
 E = EngineState
 ALIVE = frozenset({E.RUNNING, E.PAUSED})
 _NEWS_KEPT = 1000
+
+
+#: of the host
+CORES = 4
+
+
+def _ceiling(limit: float) -> str:
+    """Microseconds of each period, as Linux counts them; a hundredth of a core is the least."""
+    return f"{max(1000, round(limit * 100_000)) if limit else 'max'} 100000\n"
 
 
 def _now() -> datetime:
@@ -51,6 +61,9 @@ class Program:
     echoes: bool = False
     #: it shows the command of the process 1 that it sees
     shows_init: bool = False
+    #: it shows the cores that it may run on, or what it may use of them at most, as a kernel has them
+    shows_cores: bool = False
+    shows_ceiling: bool = False
 
 
 #: what well-known health checks say, at once; others say nothing until :meth:`FakeEngine.feel` has them say it
@@ -248,7 +261,7 @@ class FakeEngine:
         words = (*spec.entrypoint, *spec.command) if isinstance(spec, ContainerSpec) else ()
         made = Thing(f"{next(self._numbers):064x}", deployment, spec, sandbox, self.programs.get(words, Program()))
         made.cpu, made.memory = spec.cpu, spec.memory
-        made.cpuset = list(spec.cpuset) if isinstance(spec, ContainerSpec) else []
+        made.cpuset = sorted(spec.cpuset) if isinstance(spec, ContainerSpec) else []
         self.things[made.engine_id] = made
         return made
 
@@ -311,6 +324,9 @@ class FakeEngine:
         output = b"".join(content for _, content in program.writes)
         if program.shows_init and isinstance(thing.spec, ContainerSpec):
             output += b"/pause" if thing.spec.share_process_namespace else "\0".join((*thing.spec.entrypoint, *thing.spec.command)).encode()
+        if isinstance(thing.spec, ContainerSpec):
+            output += b"Cpus_allowed_list:\t%s\n" % cpuset.text(thing.cpuset or range(CORES)).encode() * program.shows_cores
+            output += _ceiling(thing.spec.cpu_limit).encode() * program.shows_ceiling
         if program.asks is not None:
             beside = (other for other in self.things.values() if other.sandbox is thing.sandbox and other.state is E.RUNNING)
             return output, 0 if any(other.program.listens == program.asks for other in beside) else 1
