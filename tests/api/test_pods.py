@@ -140,6 +140,23 @@ def test_a_manifest_with_everything() -> None:
     assert debian["environment"] == {"WHO": "world", "GREETING": "hello world", "EMPTY": ""}
 
 
+@pytest.mark.parametrize(
+    ("resources", "cpu", "ceiling"),
+    [
+        ({"requests": {"cpu": "250m"}}, 0.25, None),
+        ({"requests": {"cpu": "250m"}, "limits": {"cpu": "1500m"}}, 0.25, 1.5),
+        ({"requests": {"cpu": 1}, "limits": {"cpu": 1}}, 1.0, 1.0),
+        ({"limits": {"cpu": "2"}}, 2.0, 2.0),
+        ({"limits": {"memory": "64Mi"}}, None, None),
+    ],
+)
+def test_a_limit_of_cpu_is_a_ceiling_and_unless_said_the_request(
+    resources: dict[str, Any], cpu: float | None, ceiling: float | None
+) -> None:
+    (container,) = wish(pod({"resources": resources})).containers
+    assert (container.get("cpu"), container.get("cpu_limit")) == (cpu, ceiling)
+
+
 #: manifest, words of the refusal
 REFUSED = [
     (pod({"envFrom": [{"configMapRef": {"name": "x"}}]}), "'spec.containers[0].envFrom' cannot be honoured"),
@@ -152,7 +169,9 @@ REFUSED = [
     (pod({"lifecycle": {"preStop": {}}}), "'spec.containers[0].lifecycle' cannot be honoured"),
     (pod({"securityContext": {"runAsUser": 1000}}), "'spec.containers[0].securityContext' cannot be honoured"),
     (pod({"ports": [{"containerPort": 80, "hostPort": 80}]}), "'spec.containers[0].ports[0].hostPort' cannot be honoured"),
-    (pod({"resources": {"limits": {"cpu": "1"}}}), "'spec.containers[0].resources.limits.cpu' cannot be honoured"),
+    (pod({"resources": {"limits": {"cpu": "17"}}}), "'spec.containers[0].resources.limits.cpu': must be"),
+    (pod({"resources": {"limits": {"cpu": 0}}}), "'spec.containers[0].resources.limits.cpu': must be"),
+    (pod({"resources": {"requests": {"cpu": 2}, "limits": {"cpu": "1999m"}}}), "requests.cpu': must not be more than the limit"),
     (pod({"resources": {"limits": {"nvidia.com/gpu": 1}}}), "'spec.containers[0].resources.limits.nvidia.com/gpu' cannot be honoured"),
     (pod(volumes=[{"name": "a", "hostPath": {"path": "/"}}]), "'spec.volumes[0].hostPath' cannot be honoured"),
     (pod(volumes=[{"name": "a", "emptyDir": {"sizeLimit": "1Gi"}}]), "'spec.volumes[0].emptyDir.sizeLimit' cannot be honoured"),

@@ -46,7 +46,6 @@ _SERVICE_ACCOUNTS = "there are no Kubernetes service accounts here."
 _CONFIG = "there are no Kubernetes ConfigMaps, Secrets and the like here; only literal values can be given."
 _SECURITY = "the service decides with what rights containers run."
 _SIDECAR = "init containers run to their end, one after the other; put what shall go on running into 'spec.containers'."
-_CPU = "a container may use idle cores, and its share of busy ones is 'requests.cpu'; there is no ceiling."
 _HOOKS = "containers are started and stopped without hooks."
 _VOLUMES = "the volumes of a capsule are of the kind 'emptyDir' here."
 _HOST_PORT = "a capsule has an address of its own; nothing of it is opened on the host's."
@@ -109,7 +108,10 @@ _RESOURCES = _manifest(
         "requests": Member(
             Amounts(Member(Leaf(QUANTITY), "cores: what it gets of a busy host")), "`cpu` and `memory` are set aside for the container"
         ),
-        "limits": Member(Amounts(Member(Refused(why=_CPU))), "`memory` is a ceiling, and all of it is set aside"),
+        "limits": Member(
+            Amounts(Member(Leaf(QUANTITY), "cores that it may use at most, also while others are idle")),
+            "`memory` is a ceiling, and all of it is set aside; what is not requested is requested as this says",
+        ),
         **_all_refused("claims", _CLUSTER),
     }
 )

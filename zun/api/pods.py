@@ -108,8 +108,11 @@ def _amounts(read: Json, place: Place, reader: Reader) -> dict[str, Any]:
         if name in limits and requests[name] > limits[name]:
             raise wrong((*place, "requests", name), "must not be more than the limit")
     found: dict[str, Any] = {}
-    if "cpu" in requests:
-        found["cpu"] = reader.leaf(kinds.CPU, quantity.cores(requests["cpu"]), (*place, "requests", "cpu"))
+    for part, name in (("limits", "cpu_limit"), ("requests", "cpu")):
+        if "cpu" in read.get(part, {}):
+            found[name] = reader.leaf(kinds.CPU, quantity.cores(read[part]["cpu"]), (*place, part, "cpu"))
+    if "cpu_limit" in found:
+        found.setdefault("cpu", found["cpu_limit"])
     ceiling = "limits" if "memory" in limits else "requests"
     if "memory" in read.get(ceiling, {}):
         amount: Fraction = read[ceiling]["memory"]
