@@ -94,7 +94,7 @@ class Agent:
     def stats(self, container: str) -> Stats:
         return self._reply("stats")
 
-    def update(self, container: str, cpu: float | None, memory: int | None, cpuset: list[int] | None) -> None:
+    def update(self, container: str, cpu: float | None, memory: int | None, *more: object) -> None:
         self._reply("update", cpu, memory)
 
     def search_images(self, driver: str, term: str, exact: bool) -> list[FoundImage]:

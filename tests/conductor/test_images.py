@@ -149,3 +149,44 @@ def test_progress_of_work_that_is_not_in_hand_changes_nothing(world: World) -> N
     (action,) = world.actions(container)
     world.desk.progress("one", action.epoch or "", action.uuid, StepEvent(event="compute__late", start_time=world.clock()))
     assert world.actions(container) == [action]
+
+
+def test_containers_of_a_capsule_name_registries_and_have_digests(world: World, account: Registry) -> None:
+    private, public = world.create_capsule({"image": "team/web:1", "registry": "ours", "image_pull_policy": "always"}, {})
+    assert (private.status, private.registry_id, private.image_digest) == (Status.RUNNING, account.uuid, DIGEST)
+    assert (public.registry_id, public.image_digest) == (None, None)
+    assert list(world.engines["one"].shown) == [(DOMAIN, ("robot", "sesame"))]
+    added = world.accept.add_container(ME, world.sandbox(private), {"image": "team/web:1", "registry": account.uuid})
+    world.settle()
+    assert world.container(added.uuid).image_digest == DIGEST
+    with pytest.raises(errors.RegistryInUse):
+        world.registries.delete(account)
+
+
+def test_a_registry_of_another_project_is_none_for_a_capsule(world: World, account: Registry) -> None:
+    before = world.rows()
+    with pytest.raises(errors.RegistryNotFound):
+        world.create_capsule({}, {"image": "team/web:1", "registry": "theirs"}, settle=False)
+    assert world.rows() == before
+
+
+def test_a_capsule_of_what_was_made_of_a_container_is_on_its_host(make_world) -> None:
+    world = make_world(hosts=("one", "two"))
+    source = world.create()
+    world.images.commit(ME, source, "mine", "1")
+    world.settle()
+    plain, made = world.create_capsule({}, {"image": "mine:1"})
+    assert (made.host, made.status, made.image_uuid is None, plain.image_uuid) == (source.host, Status.RUNNING, False, None)
+    elsewhere = "two" if source.host == "one" else "one"
+    with pytest.raises(errors.InvalidValue, match="another host"):
+        world.create_capsule({}, {"image": "mine:1"}, requested_host=elsewhere)
+
+
+def test_a_container_of_a_capsule_is_made_into_an_image(world: World) -> None:
+    first, _ = world.create_capsule({}, {})
+    world.images.commit(ME, first, "mine", None)
+    world.settle()
+    assert [row.status for row in images(world)] == [ImageState.AVAILABLE]
+    added = world.accept.add_container(ME, world.sandbox(first), {"image": "mine"})
+    world.settle()
+    assert (world.container(added.uuid).status, world.container(added.uuid).image_uuid) == (Status.RUNNING, images(world)[0].uuid)

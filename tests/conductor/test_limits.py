@@ -28,6 +28,68 @@ def test_a_resize_shows_what_was_and_is_done_later(world):
     check(world)
 
 
+def together(world, container):
+    """What holds all the containers of the sandbox, in the engine."""
+    made = next(thing for thing in world.engines["one"].things.values() if thing.spec.uuid == container.sandbox_uuid)
+    return made.cpu, made.memory
+
+
+@pytest.mark.parametrize("how", ["resize", "update"])
+@pytest.mark.parametrize("memory", [32, 200])
+def test_the_limits_of_a_container_in_a_capsule_are_part_of_the_capsules(world, how, memory):
+    first, second = world.create_capsule({"cpu": 0.5, "memory": 64}, {"cpu": 0.25, "memory": 64})
+    assert together(world, first) == (0.75, 128)
+    getattr(world.verbs, how)(ME, first, {"memory": memory})
+    world.settle()
+    assert in_engine(world, first) == (0.5, memory)
+    assert in_engine(world, second) == (0.25, 64)
+    assert together(world, first) == (0.75, memory + 64)
+    assert world.sandbox(first).memory == memory + 64
+    check(world)
+
+
+@pytest.mark.parametrize("how", ["resize", "update"])
+@pytest.mark.parametrize("refuses", ["update", "limit_sandbox"])
+def test_limits_in_a_capsule_that_are_refused_are_given_back_together(world, how, refuses):
+    first, _ = world.create_capsule({"cpu": 0.5, "memory": 64}, {"cpu": 0.25, "memory": 64})
+    world.engines["one"].fail(refuses, errors.EngineError(reason="in use"))
+    if how == "update":
+        with pytest.raises(errors.LimitsRefused):
+            world.verbs.update(ME, first, {"memory": 200})
+    else:
+        world.verbs.resize(ME, first, {"memory": 200})
+    world.settle()
+    assert in_engine(world, first) == (0.5, 64)
+    assert (together(world, first), world.sandbox(first).memory) == ((0.75, 128), 128)
+    check(world)
+
+
+def test_limits_in_a_capsule_must_fit_on_its_host(world):
+    first, _ = world.create_capsule({"memory": 64}, {"memory": 64})
+    with pytest.raises(errors.InsufficientCapacity):
+        world.verbs.resize(ME, first, {"memory": 8000})
+    assert world.sandbox(first).memory == 128
+    check(world)
+
+
+def test_a_capsule_shrinks_when_a_container_leaves_it(world):
+    first, second = world.create_capsule({"cpu": 0.5, "memory": 64}, {"cpu": 0.25, "memory": 64})
+    world.verbs.remove_container(ME, world.sandbox(first), second)
+    world.settle()
+    assert together(world, first) == (0.5, 64)
+    check(world)
+
+
+def test_a_capsule_that_cannot_shrink_loses_the_container_all_the_same(world):
+    first, second = world.create_capsule({"memory": 64}, {"memory": 64})
+    world.engines["one"].fail("limit_sandbox", errors.EngineError(reason="in use"))
+    world.verbs.remove_container(ME, world.sandbox(first), second)
+    world.settle()
+    assert world.container(second.uuid) is None
+    assert (together(world, first)[1], world.sandbox(first).memory) == (128, 64)
+    check(world)
+
+
 def test_a_resize_that_the_engine_refuses_gives_the_claim_back(world):
     container = world.create(cpu=0.5, memory=64)
     world.engines["one"].fail("update", errors.EngineError(reason="in use"))
@@ -97,9 +159,9 @@ def test_an_update_whose_process_ends_in_the_middle_is_ended_by_the_host(world, 
         def look(self):
             pass
 
-        def update(self, uuid, cpu, memory, cpuset):
+        def update(self, uuid, cpu, memory, cpuset, whole):
             if set_before:
-                self.real.on("one").update(uuid, cpu, memory, cpuset)
+                self.real.on("one").update(uuid, cpu, memory, cpuset, whole)
             raise Gone
 
     real, world.agents = world.agents, Ending(world.agents)

@@ -52,6 +52,20 @@ def test_a_container_is_made_of_a_private_image(openstack, ours, front, service)
     service.wait_gone("private")
 
 
+def test_containers_of_a_capsule_are_made_of_a_private_image_too(openstack, ours, front, service):
+    private = {"image": "team/web:1", "registry": "ours", "command": ["sleep", "1000"]}
+    asked = {"kind": "capsule", "metadata": {"name": "private-pair"}, "spec": {"containers": [private, {**private, "args": ["1"]}]}}
+    made = service.post("/capsules", json={"template": asked}, version="1.41")
+    assert made.status_code == 202, made.text
+    for member in made.json()["containers"]:
+        shown = service.wait(member["uuid"], "Running", "Error")
+        assert (shown["status"], shown["registry_id"]) == ("Running", ours["uuid"])
+        newest = service.get(f"/containers/{member['uuid']}", version="1.41").json()
+        assert newest["image_digest"].startswith("sha256:")
+    assert service.delete(f"/capsules/{made.json()['uuid']}").status_code == 204
+    eventually(lambda: service.get("/capsules/private-pair").status_code == 404)
+
+
 def test_an_image_is_pulled_listed_shown_and_deleted(openstack, service):
     (host,) = openstack("host", "list", "-f", "json")
     made = openstack("image", "pull", "-f", "json", "127.0.0.1:1/team/web:1", host["hostname"])

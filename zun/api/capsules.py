@@ -145,7 +145,6 @@ def add(call: Call) -> Answer:
     reader = Reader(call.parts.forms.bounds, call.version)
     read = templates.ENTRY.read(dict(call.given), (), reader)
     values = templates.entry(read, reader, may_pull=call.parts.policy.allows(PULL_POLICY, call.context))
-    values.pop("exposed_ports")
     known = {volume["name"] for volume in call.row.volumes}
     values["volume_mounts"] = [mount for mount in values["volume_mounts"] if mount["volume"] in known]
     made = call.parts.accept.add_container(call.caller, call.row, values)

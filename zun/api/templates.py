@@ -59,6 +59,7 @@ ENTRY = Object(
         "imagePullPolicy": Member(Leaf(kinds.PULL_POLICY), "has an effect for who may say it only"),
         "resources": Member(Object({"requests": Member(_REQUESTS)}, null=True), "what it is given"),
         "ports": Member(Many(_PORT, MOST_PORTS), "ports that it exposes"),
+        "registry": Member(Leaf(kinds.REGISTRY), "name or uuid of the registry where its image is", since=MORE),
         "volumeMounts": Member(Many(_MOUNT, MOST_VOLUMES), "the volumes that it sees; a name that no volume has is ignored"),
     }
 )
@@ -150,7 +151,7 @@ def wish(template: Any, reader: Reader, *, may_pull: bool) -> CapsuleWish:
 
 def entry(read: Json, reader: Reader, *, may_pull: bool) -> dict[str, Any]:
     """One container's values by field name. ``exposed_ports`` is among them, for the sandbox that it will be in."""
-    renamed = {"image": "image", "env": "environment", "workDir": "workdir", "stdin": "interactive", "tty": "tty"}
+    renamed = {"image": "image", "env": "environment", "workDir": "workdir", "stdin": "interactive", "tty": "tty", "registry": "registry"}
     values: dict[str, Any] = {key: read[name] for name, key in renamed.items() if name in read}
     values["command"] = [*read.get("command", ()), *read.get("args", ())]
     values |= read.get("resources", {}).get("requests", {})
@@ -214,7 +215,8 @@ def _as_it_is(node: Node) -> Kind:
 
 def _options() -> Iterator[tuple[str, Any, Any]]:
     for name, member in ENTRY.members.items():
-        yield name, Annotated[Any, Field(doc=member.doc, create=_as_it_is(member.node), required=member.required)], None
+        about = Field(doc=member.doc, create=_as_it_is(member.node), required=member.required, since=member.since)
+        yield name, Annotated[Any, about], None
 
 
 #: the parameters of a call that adds a container: the members of a container's entry

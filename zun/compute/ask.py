@@ -10,6 +10,7 @@ from zun import errors
 from zun.compute.doors import DoorKeeper
 from zun.compute.streams import AskStreams
 from zun.interfaces.images import Images
+from zun.interfaces.rpc import Whole
 from zun.interfaces.runtime import ExecResult, FoundImage, ProcessList, Runtime, Stats
 
 
@@ -56,9 +57,11 @@ class Ask(AskStreams):
         """What the container uses just now."""
         return self._runtime.stats(container_uuid)
 
-    def update(self, container_uuid: str, cpu: float | None, memory: int | None, cpuset: list[int] | None) -> None:
-        """Change the container's limits, and the cores that it has to itself."""
+    def update(self, container_uuid: str, cpu: float | None, memory: int | None, cpuset: list[int] | None, whole: Whole | None) -> None:
+        """Change the container's limits, the cores that it has to itself, and then the limits of its sandbox."""
         self._runtime.update(container_uuid, cpu, memory, cpuset)
+        if whole is not None:
+            self._runtime.limit_sandbox(whole.sandbox_uuid, whole.cpu, whole.memory)
 
     def search_images(self, driver: str, term: str, exact: bool) -> list[FoundImage]:
         """Images whose names have the term in them, or are it."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from zun import errors
 from zun.compute import pulling
 from zun.compute.job import Job
+from zun.domain.capsule import needs
 from zun.domain.lifecycle import Desired, EngineState
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.runtime import Bind, ContainerSpec, ContainerState, SandboxSpec
 from zun.saga import Step
+
+LOG = logging.getLogger(__name__)
 
 
 def attach_volumes(job: Job) -> None:
@@ -69,9 +74,16 @@ def ensure_sandbox(job: Job) -> None:
 
 
 def remove_sandbox(job: Job) -> None:
-    """Remove it, if nobody else lives there."""
+    """Remove it, if nobody else lives there; else hold the others to what they need."""
     if job.alone:
         job.runtime.remove_sandbox(job.sandbox.uuid)
+    elif job.sandbox.capsule:
+        amounts = needs([one for one in job.work.charge.containers if one.uuid != job.container.uuid])
+        try:
+            job.runtime.limit_sandbox(job.sandbox.uuid, amounts.cpu, amounts.memory)
+        except errors.EngineError as error:
+            # Each container is held to its own limits still.
+            LOG.warning("sandbox %s stays as large as it was: %s", job.sandbox.uuid, error)
 
 
 def plug_network(job: Job) -> None:

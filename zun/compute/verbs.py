@@ -6,11 +6,14 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from zun import errors
 from zun.compute import create
 from zun.compute.create import CREATE, ENSURE
 from zun.compute.job import Job
 from zun.compute.rebuild import REBUILD
+from zun.domain.capsule import needs
 from zun.domain.container import DEDICATED
 from zun.domain.sandbox import own_cores
 from zun.saga import Step
@@ -67,6 +70,7 @@ def set_limits(job: Job) -> None:
     wanted = job.action.arguments
     with contextlib.suppress(errors.NoSuchObject):  # what is made next is made with them
         job.runtime.update(job.container.uuid, wanted.get("cpu"), wanted.get("memory"), _own_cores(job, wanted))
+    _hold_together(job, wanted)
 
 
 def restore_limits(job: Job) -> None:
@@ -79,6 +83,16 @@ def restore_limits(job: Job) -> None:
     if cores is not None:
         with contextlib.suppress(errors.NoSuchObject):
             job.runtime.update(job.container.uuid, cpuset=cores)
+    with contextlib.suppress(errors.EngineError):
+        _hold_together(job, before)
+
+
+def _hold_together(job: Job, limits: Mapping[str, Any]) -> None:
+    """Hold a capsule's containers together to what they need when this one has these limits."""
+    if job.sandbox.capsule:
+        own = replace(job.container, **{name: limits[name] for name in ("cpu", "memory") if limits.get(name) is not None})
+        amounts = needs([own if one.uuid == own.uuid else one for one in job.work.charge.containers])
+        job.runtime.limit_sandbox(job.sandbox.uuid, amounts.cpu, amounts.memory)
 
 
 def _own_cores(job: Job, limits: Mapping[str, Any]) -> list[int] | None:

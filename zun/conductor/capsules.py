@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, drain, journal, once
+from zun.conductor import allowance, drain, images, journal, once
 from zun.conductor.journal import Clock
 from zun.domain import capsule, quota
 from zun.domain.action import ActionState, Caller
@@ -63,10 +63,15 @@ class Capsules:
         self._taken = taken
 
     def create(self, caller: Caller, wish: CapsuleWish, key: Once | None = None) -> tuple[Sandbox, list[Container]]:
-        """Accept a capsule. Raises InvalidValue, NotOffered, InvalidImage, HostNotFound, NameInUse, OverQuota; nothing is written then."""
+        """Accept a capsule. A container's values may have a ``registry`` (name or uuid) where its image is.
+
+        Raises InvalidValue, NotOffered, InvalidImage, RegistryNotFound, SeveralRegistries, HostNotFound, NameInUse, OverQuota; nothing is
+        written then.
+        """
         given = {name: value for name, value in wish.sandbox.items() if value is not None}
         given.setdefault("availability_zone", self._fill({})["availability_zone"])
         sandbox = Sandbox(uuid=str(uuid.uuid4()), capsule=True, project_id=caller.project_id, user_id=caller.user_id, **given)
+        registries = [values.get("registry") for values in wish.containers]
         members = [self._member(sandbox, values, place) for place, values in enumerate(wish.containers)]
         _check_members(members)
         for member in members:
@@ -79,8 +84,9 @@ class Capsules:
             earlier = once.earlier(tx, Sandbox, caller, key, self._clock())
             if earlier is not None:
                 return earlier, tx.find(Container, {"sandbox_uuid": earlier.uuid})
-            named = self._admit(tx, sandbox, members, [])
-            added = journal.add_capsule(tx, sandbox, caller.request_id)
+            placed, found = self._located(tx, sandbox, members, registries)
+            named = self._admit(tx, placed, found, [])
+            added = journal.add_capsule(tx, placed, caller.request_id)
             once.remember(tx, caller, key, added)
             rows = [journal.add(tx, member, caller.request_id) for member in named]
             return added, journal.accept_all(tx, caller, added, rows, "create", {"run": True}, self._clock(), desired=Desired.RUNNING)
@@ -104,8 +110,11 @@ class Capsules:
             _check_members([*others, member])
             self._refuse(current, member)
             self._volumes.refuse_shared(current, [member])
+            on_its_host = replace(member, requested_host=current.host)
+            _, (member,) = self._located(tx, current, [on_its_host], [values.get("registry")])
             (member,) = self._admit(tx, current, [member], others)
-            resize(tx, self._inventory, current, [*others, member])
+            ports = {**current.exposed_ports, **(values.get("exposed_ports") or {})}
+            resize(tx, self._inventory, replace(current, exposed_ports=ports), [*others, member])
             added = journal.add(tx, member, caller.request_id)
             return journal.accept(tx, caller, added, "create", {"run": True}, self._clock(), desired=Desired.RUNNING), current.host
 
@@ -115,12 +124,27 @@ class Capsules:
         """One container of the capsule; without a name yet, where none is given."""
         asked = self._fill({name: value for name, value in values.items() if value is not None})
         shared = {name: getattr(sandbox, name) for name, declared in fields(Container).items() if declared.field.of == "sandbox"}
+        asked.pop("registry", None)
         policy = asked.get("restart_policy") or sandbox.restart_policy
         if asked.get("init") and policy.get("Name") in ("always", "unless-stopped"):
             policy = INIT_POLICY
         own = {"name": "", "position": place, "project_id": sandbox.project_id, "user_id": sandbox.user_id}
         facts = {**shared, **own, **{name: value for name, value in asked.items() if name not in shared}, "restart_policy": policy}
         return Container(uuid=str(uuid.uuid4()), sandbox_uuid=sandbox.uuid, **facts)
+
+    def _located(
+        self, tx: Transaction, sandbox: Sandbox, members: Sequence[Container], registries: Sequence[str | None]
+    ) -> tuple[Sandbox, list[Container]]:
+        """The new members with the places where their images are; what was made of a container binds the whole capsule to its host.
+
+        Raises RegistryNotFound, SeveralRegistries, InvalidValue.
+        """
+        found = []
+        for member, registry in zip(members, registries, strict=True):
+            bound = member if sandbox.requested_host is None else replace(member, requested_host=sandbox.requested_host)
+            sandbox, located = images.located(tx, sandbox, bound, registry)
+            found.append(located)
+        return sandbox, found
 
     def _admit(self, tx: Transaction, sandbox: Sandbox, members: Sequence[Container], others: Sequence[Container]) -> list[Container]:
         """The new members by their names, if hosts can do what they need and the quota has room for them."""

@@ -17,10 +17,13 @@ from zun.conductor import allowance, cores, journal
 from zun.conductor.accept import Defaults, check_name
 from zun.domain import quota
 from zun.domain.action import Action, ActionState, Caller
+from zun.domain.capsule import needs
 from zun.domain.container import DEDICATED, Container, amounts
 from zun.domain.quota import Quota
+from zun.domain.resources import Resources
 from zun.domain.sandbox import Sandbox, own_cores
 from zun.interfaces.inventory import Inventory
+from zun.interfaces.rpc import Whole
 from zun.interfaces.store import Transaction
 
 NAMES = ("cpu", "memory")
@@ -45,16 +48,14 @@ def change(
     changed = replace(container, **changes)
     cores.refuse(changed)
     check_name(tx, defaults.unique_name_scope, changed)
-    if of(changes) and container.capsule:
-        raise errors.NotOffered(field=next(iter(of(changes))), why="the limits of a container in a capsule are part of the capsule's.")
     more = Quota(cpu=changed.cpu - container.cpu, memory=changed.memory - container.memory)
     if more != Quota():
         allowance.lock(tx, container.project_id)
         allowed = allowance.of_project(tx, container.project_id, defaults.quota)
         quota.check(allowed, allowance.usage(tx, container.project_id), more)
         sandbox = _sandbox(tx, container)
-        inventory.resize(tx, sandbox, replace(amounts(changed), disk=sandbox.disk))
-        tx.save(cores.resized(tx, sandbox, container, changed))
+        inventory.resize(tx, sandbox, _needed(tx, sandbox, changed))
+        tx.save(_resized(tx, sandbox, container, changed))
     return journal.change(tx, container, changed, request_id)
 
 
@@ -107,9 +108,10 @@ def give_back(tx: Transaction, action: Action) -> Container | None:
         return container
     restored = replace(container, **ours)
     sandbox = _sandbox(tx, container)
-    claims = replace(sandbox, memory=restored.memory)
+    needed = _needed(tx, sandbox, restored)
+    claims = replace(sandbox, memory=needed.memory)
     # Cores of its own that were claimed are its own until the action has ended: the engine may have it run there.
-    tx.save(claims if restored.cpu_policy == DEDICATED else replace(claims, cpu=restored.cpu))
+    tx.save(claims if restored.cpu_policy == DEDICATED else replace(claims, cpu=needed.cpu))
     return journal.change(tx, container, restored, action.request_id)
 
 
@@ -123,6 +125,30 @@ def ended(tx: Transaction, action: Action) -> None:
 def pinned(tx: Transaction, container: Container) -> list[int] | None:
     """The cores that the host shall set along with the container's ``cpu``: None where it has none of its own."""
     return own_cores(_sandbox(tx, container), container.cpu) if container.cpu_policy == DEDICATED else None
+
+
+def together(tx: Transaction, container: Container) -> Whole | None:
+    """What a capsule's containers may use together, given to its host with the limits of one; None of a container by itself."""
+    if not container.capsule:
+        return None
+    sandbox = _sandbox(tx, container)
+    return Whole(sandbox_uuid=sandbox.uuid, cpu=sandbox.cpu, memory=sandbox.memory)
+
+
+def _needed(tx: Transaction, sandbox: Sandbox, changed: Container) -> Resources:
+    """What the sandbox takes of its host when one container is as ``changed``. Nobody else may change one of them meanwhile: the rows of
+    a capsule's containers are read here, and its sandbox's is written, by the generation that was read before them."""
+    if not sandbox.capsule:
+        return replace(amounts(changed), disk=sandbox.disk)
+    return needs([changed if one.uuid == changed.uuid else one for one in tx.find(Container, {"sandbox_uuid": sandbox.uuid})])
+
+
+def _resized(tx: Transaction, sandbox: Sandbox, before: Container, changed: Container) -> Sandbox:
+    """The sandbox with the claims that go with one container's change."""
+    if not sandbox.capsule:
+        return cores.resized(tx, sandbox, before, changed)
+    to = _needed(tx, sandbox, changed)
+    return replace(sandbox, cpu=to.cpu, memory=to.memory)
 
 
 def _drop(tx: Transaction, action: Action) -> None:

@@ -20,12 +20,15 @@ from zun.domain.lifecycle import Desired
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.images import Images
 from zun.interfaces.inventory import Inventory
-from zun.interfaces.rpc import Agent, Agents
+from zun.interfaces.rpc import Agent, Agents, Whole
 from zun.interfaces.runtime import ExecResult, ProcessList, Stats
 from zun.interfaces.store import Store, Transaction
 
 #: Signals after which a container that ends was ended by its user: a restart policy does not undo that.
 ENDING = frozenset({"KILL", "TERM", "INT", "QUIT"})
+
+#: what goes with new limits: the cores of a container that has its own, what its capsule may use as a whole
+Beside = tuple[list[int] | None, Whole | None]
 
 
 class Verbs:
@@ -148,23 +151,23 @@ class Verbs:
         self.check(container, "update")
         agent = self._up(container, "update") if wanted and container.host is not None else None
 
-        def write(tx: Transaction) -> tuple[Container, Action | None, list[int] | None]:
+        def write(tx: Transaction) -> tuple[Container, Action | None, Beside]:
             before = self._current(tx, container)
             self.check(before, "update")
             changed = limits.change(tx, self._inventory, self._defaults, before, changes, caller.request_id)
             if agent is None:
-                return changed, None, None
-            cpuset = limits.pinned(tx, changed) if "cpu" in wanted else None
-            return changed, limits.ahead(tx, caller, before, wanted, self._clock()), cpuset
+                return changed, None, (None, None)
+            beside = limits.pinned(tx, changed) if "cpu" in wanted else None, limits.together(tx, changed)
+            return changed, limits.ahead(tx, caller, before, wanted, self._clock()), beside
 
-        changed, action, cpuset = self._store.settle(write)
+        changed, action, beside = self._store.settle(write)
         if agent is not None and action is not None:
-            self._set(agent, changed, action, wanted, cpuset)
+            self._set(agent, changed, action, wanted, beside)
         return changed
 
-    def _set(self, agent: Agent, container: Container, action: Action, wanted: dict[str, Any], cpuset: list[int] | None) -> None:
+    def _set(self, agent: Agent, container: Container, action: Action, wanted: dict[str, Any], beside: Beside) -> None:
         try:
-            agent.update(container.uuid, wanted.get("cpu"), wanted.get("memory"), cpuset)
+            agent.update(container.uuid, wanted.get("cpu"), wanted.get("memory"), *beside)
         except (errors.ServiceUnavailable, errors.EngineError) as error:
             # It may have set both of them, or one.
             self._store.settle(lambda tx: limits.unheard(tx, action))

@@ -222,6 +222,22 @@ class SandboxConformance(RuntimeFixtures):
         assert bench.ended(wide).exit_code == 0
         assert bench.ended(narrow).exit_code == 137
 
+    def test_the_limit_of_a_sandbox_can_change_while_it_lives(self, bench: Bench) -> None:
+        if not bench.runtime.capabilities().sandbox_limits:
+            pytest.skip("this engine limits no sandbox as a whole")
+        sandbox = bench.sandbox(cpu=1.0, memory=32)
+        bench.running(WAITS, sandbox_uuid=sandbox)
+        bench.runtime.limit_sandbox(sandbox, 2.0, 256)
+        assert bench.ended(bench.running(NEEDS_64, sandbox_uuid=sandbox)).exit_code == 0
+        bench.runtime.limit_sandbox(sandbox, 1.0, 32)
+        assert bench.ended(bench.running(NEEDS_64, sandbox_uuid=sandbox)).exit_code == 137
+        bench.sandbox(uuid=sandbox, cpu=2.0, memory=256)
+        assert bench.ended(bench.running(NEEDS_64, sandbox_uuid=sandbox)).exit_code == 0
+
+    def test_where_nothing_limits_a_sandbox_its_limit_is_nobodys(self, bench: Bench) -> None:
+        bench.runtime.limit_sandbox(bench.sandbox(), 1.0, 16)
+        bench.runtime.limit_sandbox(new_uuid(), 1.0, 16)
+
     def test_a_container_has_its_own_limit_and_it_can_change(self, bench: Bench, second: Runtime) -> None:
         uuid = bench.running(WAITS, cpu=0.5, memory=64)
         assert bench.runtime.stats(uuid).memory_limit == 64 << 20

@@ -38,6 +38,14 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     containers: list[Container]
 
 
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
+    """What the containers of a sandbox may use together: cores, MiB."""
+
+    sandbox_uuid: str
+    cpu: float
+    memory: int
+
+
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """One action with all that is needed to do it."""
 
@@ -171,8 +179,8 @@ class Agent(Protocol):
     def stats(self, container_uuid: str) -> Stats:
         """What the container uses just now."""
 
-    def update(self, container_uuid: str, cpu: float | None, memory: int | None, cpuset: list[int] | None) -> None:
-        """Change the container's limits, and the cores that it has to itself."""
+    def update(self, container_uuid: str, cpu: float | None, memory: int | None, cpuset: list[int] | None, whole: Whole | None) -> None:
+        """Change the container's limits, the cores that it has to itself, and then the limits of its sandbox where that has its own."""
 
     # -- doors: each is open for one connection (zun.interfaces.streams) ---------------------------
 

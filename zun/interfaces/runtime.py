@@ -287,6 +287,10 @@ class Runtime(Streaming, Protocol):
     def sandbox(self, uuid: str) -> SandboxState | None:
         """What the sandbox is, or None."""
 
+    def limit_sandbox(self, uuid: str, cpu: float, memory: int) -> None:
+        """Hold all containers of the sandbox together to these limits (cores, MiB; 0 leaves that limit as it is) from now on. Nothing is
+        done where there is no such sandbox, or none of its own limits. Raises EngineError where they use more than that now."""
+
     def remove_sandbox(self, uuid: str) -> None:
         """Remove the sandbox and every container in it, whatever their state. Nothing there is success."""
 

@@ -42,22 +42,29 @@ class SandboxGroups:
             group.mkdir(parents=True, exist_ok=True)
             for above in (self._root, self._root / self._parent, group):
                 above.joinpath("cgroup.subtree_control").write_text("+cpu +memory")
-            if memory:
-                group.joinpath("memory.max").write_text(str(memory * _MIB))
-                together = swap_limit(memory, self._memory_swap)
-                _write(group / "memory.swap.max", "max" if together < 0 else str(together - memory * _MIB))
-            if cpu:
-                group.joinpath("cpu.weight").write_text(str(weight(cpu)))
-            return self.path(uuid)
-        for name, file, value in (("memory", "memory.limit_in_bytes", memory * _MIB), ("cpu", "cpu.shares", shares(cpu) if cpu else 0)):
-            group = self._root / name / self._parent / uuid
-            group.mkdir(parents=True, exist_ok=True)
-            if value:
-                group.joinpath(file).write_text(str(value))
-        if memory:
-            together = swap_limit(memory, self._memory_swap)
-            _write(self._root / "memory" / self._parent / uuid / "memory.memsw.limit_in_bytes", str(together))
+        else:
+            for name in ("memory", "cpu"):
+                self._root.joinpath(name, self._parent, uuid).mkdir(parents=True, exist_ok=True)
+        self.limit(uuid, cpu, memory)
         return self.path(uuid)
+
+    def limit(self, uuid: str, cpu: float, memory: int) -> None:
+        """Set the limits of a group (0 leaves one as it is); nothing where there is no group. Raises OSError."""
+        together = swap_limit(memory, self._memory_swap)
+        if self._unified():
+            group = self._root / self._parent / uuid
+            if memory and group.is_dir():
+                group.joinpath("memory.max").write_text(str(memory * _MIB))
+                _write(group / "memory.swap.max", "max" if together < 0 else str(together - memory * _MIB))
+            if cpu and group.is_dir():
+                group.joinpath("cpu.weight").write_text(str(weight(cpu)))
+            return
+        group = self._root / "memory" / self._parent / uuid
+        if memory and group.is_dir():
+            _hold(group / "memory.limit_in_bytes", memory * _MIB, group / "memory.memsw.limit_in_bytes", together)
+        group = self._root / "cpu" / self._parent / uuid
+        if cpu and group.is_dir():
+            group.joinpath("cpu.shares").write_text(str(shares(cpu)))
 
     def remove(self, uuid: str) -> None:
         """Remove the group wherever the engine made it; none there is success. Raises OSError while processes are in it."""
@@ -80,6 +87,15 @@ def _write(file: Path, value: str) -> None:
     """Set a limit that kernels without swap accounting do not know."""
     if file.exists():
         file.write_text(value)
+
+
+def _hold(file: Path, limit: int, with_swap: Path, together: int) -> None:
+    """Set both limits of version 1, of which the first is never above the second: the second comes first where it would be in the way."""
+    first, second = (file, str(limit)), (with_swap, str(together))
+    if with_swap.exists() and int(with_swap.read_text()) < limit:
+        first, second = second, first
+    _write(*first)
+    _write(*second)
 
 
 def _remove(group: Path) -> None:

@@ -115,6 +115,13 @@ class DockerRuntime(DockerStreams, DockerImages):
         inspected = self._objects.inspected(line["Id"]) if line else None
         return docker_read.sandbox(uuid, inspected) if inspected else None
 
+    def limit_sandbox(self, uuid: str, cpu: float, memory: int) -> None:
+        """Hold all containers of the sandbox together to these limits; nothing where no group is around them."""
+        try:
+            self._groups.limit(uuid, cpu, memory)
+        except OSError as error:
+            raise errors.EngineError(reason=f"sandbox {uuid} cannot be held to {memory} MiB: {error.strerror}") from error
+
     def remove_sandbox(self, uuid: str) -> None:
         """Remove the sandbox and every container in it, whatever their state. Nothing there is success."""
         # Looked at again until nothing is left: another thread may just have been making a container in it.

@@ -75,6 +75,7 @@ class FakeRuntime(FakeStreams, FakeImages):
         """Make it or find it, and have it run."""
         with self._call("ensure_sandbox", spec.uuid):
             found = self._sandbox(spec.uuid) or self._engine.make(self._deployment, spec, None)
+            found.cpu, found.memory = spec.cpu, spec.memory
             if found.state is not E.RUNNING:
                 self._engine.begin(found)
             return self._sandbox_state(found)
@@ -84,6 +85,13 @@ class FakeRuntime(FakeStreams, FakeImages):
         with self._call("sandbox", uuid):
             found = self._sandbox(uuid)
             return self._sandbox_state(found) if found else None
+
+    def limit_sandbox(self, uuid: str, cpu: float, memory: int) -> None:
+        """Hold its containers together to these limits, if it has any."""
+        with self._call("limit_sandbox", uuid):
+            found = self._sandbox(uuid)
+            if found is not None and (found.cpu or found.memory):
+                found.cpu, found.memory = cpu or found.cpu, memory or found.memory
 
     def remove_sandbox(self, uuid: str) -> None:
         """Remove it with its containers."""
