@@ -34,6 +34,8 @@ def _environment(world: World) -> dict[str, str]:
         "RABBITMQ_LOG_BASE": str(world.logs),
         "RABBITMQ_LOGS": "-",
         "RABBITMQ_PID_FILE": f"{folder}/pid",
+        # The broker itself is the daemon then, and not a shell that waits for it.
+        "RUNNING_UNDER_SYSTEMD": "true",
         # Schedulers that wait busily would take this machine's few cores from everybody else.
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
     }
