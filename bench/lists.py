@@ -20,7 +20,7 @@ from bench.world import World
 from zun.cmd.aio import configure, settle
 from zun.db.rows import Shape
 from zun.domain.container import Container
-from zun.wiring import Embedded
+from zun.wiring.embedded import Embedded
 
 SIZES = (1, 100, 1000)
 TARGET_MS = 40.0

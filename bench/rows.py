@@ -11,7 +11,7 @@ from zun.domain.container import Container
 from zun.domain.host import COMPUTE, Service
 from zun.domain.lifecycle import Desired, Status
 from zun.domain.sandbox import Sandbox
-from zun.wiring import utcnow
+from zun.wiring.parts import utcnow
 
 HOST = "bench-rows"
 

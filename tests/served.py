@@ -19,7 +19,8 @@ from zun.domain.container import Container
 from zun.domain.lifecycle import Status
 from zun.drivers.runtime.fake import FakeEngine, FakeRuntime, Program
 from zun.interfaces.runtime import EngineImage
-from zun.wiring import Embedded, utcnow
+from zun.wiring.embedded import Embedded
+from zun.wiring.parts import utcnow
 from zun.wsproxy.app import listen
 
 OWN, OTHER = "a" * 32, "b" * 32

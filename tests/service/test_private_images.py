@@ -16,7 +16,7 @@ from zun.conductor.registries import Registries
 from zun.conductor.vault import KeyFile, Vault
 from zun.db.store import SqlStore
 from zun.drivers.runtime.docker_http import DockerHttp
-from zun.wiring import utcnow
+from zun.wiring.parts import utcnow
 
 BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 

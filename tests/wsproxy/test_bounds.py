@@ -11,7 +11,7 @@ import websocket
 
 from tests.served import PATIENCE, Served
 from zun.drivers.runtime.fake import Program
-from zun.wiring import utcnow
+from zun.wiring.parts import utcnow
 from zun.wsproxy.websocket import LARGEST_FRAME
 
 #: streams that a host carries here, and seconds that an address is good

@@ -24,7 +24,8 @@ from zun import conf as zun_conf
 from zun import errors, saga
 from zun.api.serving import make_server
 from zun.cmd import credentials
-from zun.wiring import Embedded, deployment
+from zun.wiring.embedded import Embedded
+from zun.wiring.parts import deployment
 from zun.wsproxy.app import listen
 
 LOG = logging.getLogger(__name__)

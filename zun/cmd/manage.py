@@ -17,7 +17,8 @@ from zun.conductor.purge import Purge
 from zun.db import migrate
 from zun.domain import drain
 from zun.domain.host import COMPUTE, Service
-from zun.wiring import admin, database, rotate_keys, utcnow
+from zun.wiring.control import admin, database, rotate_keys
+from zun.wiring.parts import utcnow
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

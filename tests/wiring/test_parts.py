@@ -8,11 +8,11 @@ import pytest
 
 from tests.world import ME
 from zun import conf as zun_conf
-from zun import wiring
 from zun.conductor.registries import Registries, access
 from zun.conductor.vault import KeyFile
 from zun.conf import secrets
 from zun.db.migrate import upgrade
+from zun.wiring import control, host, parts
 
 
 def configured(folder: Path, text: str = ""):
@@ -28,10 +28,10 @@ def test_keys_are_replaced_by_one_call(tmp_path):
     conf = configured(tmp_path)
     secrets.ensure_key(conf)
     upgrade(conf.database.connection)
-    store = wiring.database(conf, wiring.utcnow)
+    store = control.database(conf, parts.utcnow)
     made = Registries(store, secrets.vault(conf)).create(ME, {"domain": "r.example", "username": "robot", "password": "sesame"})
     before = KeyFile(tmp_path / "secret-keys")()
-    assert wiring.rotate_keys(conf) == 1
+    assert control.rotate_keys(conf) == 1
     after = KeyFile(tmp_path / "secret-keys")()
     assert len(after) == 1 and after != before
     with store.read() as tx:
@@ -47,10 +47,10 @@ def test_a_key_that_is_none_is_refused_at_the_start(tmp_path):
 
 
 def test_the_default_registry_and_its_account(tmp_path):
-    assert wiring.default_registry(configured(tmp_path)) is None
+    assert host.default_registry(configured(tmp_path)) is None
     text = "[docker]\ndefault_registry = r.example\ndefault_registry_username = robot\ndefault_registry_password = sesame\n"
-    found = wiring.default_registry(configured(tmp_path, text))
+    found = host.default_registry(configured(tmp_path, text))
     assert (found.domain, found.credentials.username) == ("r.example", "robot")
     assert "sesame" not in repr(found)
     with pytest.raises(ValueError, match="team"):
-        wiring.default_registry(configured(tmp_path, "[docker]\ndefault_registry = team\n"))
+        host.default_registry(configured(tmp_path, "[docker]\ndefault_registry = team\n"))

@@ -1,0 +1,110 @@
+"""What a host's agent is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from oslo_config import cfg
+
+from zun import saga
+from zun.compute import cores
+from zun.compute.ask import Ask
+from zun.compute.doors import DoorKeeper
+from zun.compute.job import Plugs
+from zun.compute.loop import AgentLoop, Pace
+from zun.domain.image import is_registry
+from zun.drivers.image.registry import RegistryImages
+from zun.drivers.network.engine import EngineNetwork
+from zun.drivers.runtime.docker import DockerRuntime
+from zun.drivers.runtime.docker_spec import Guards
+from zun.drivers.volume.local import LocalVolumes
+from zun.interfaces.rpc import Access, Conductor, HostReport
+from zun.interfaces.runtime import Credentials, Runtime
+from zun.wiring.parts import Clock
+
+
+def docker(conf: cfg.ConfigOpts, name: str) -> DockerRuntime:
+    """The Docker engine of this host."""
+    return DockerRuntime(
+        conf.docker.socket_path,
+        name,
+        timeout=conf.docker.default_timeout,
+        pull_timeout=conf.docker.pull_timeout,
+        memory_swap=conf.docker.default_memory_swap,
+        guards=Guards(pids=conf.docker.pids_limit, log_size=conf.docker.log_max_size, log_files=conf.docker.log_max_files),
+    )
+
+
+def plugs(conf: cfg.ConfigOpts, runtime: Runtime) -> Plugs:
+    """The drivers of this host. Raises ValueError for cores that it cannot have, and for what is no registry."""
+    return Plugs(
+        runtime=runtime,
+        images={"docker": RegistryImages(runtime)},
+        network=EngineNetwork(),
+        volumes=LocalVolumes(Path(conf.state_path) / "files"),
+        pull_policy=conf.default_image_pull_policy,
+        default_registry=default_registry(conf),
+        cores=cores.read(conf.compute.cpu_dedicated_set, conf.compute.cpu_shared_set),
+    )
+
+
+def default_registry(conf: cfg.ConfigOpts) -> Access | None:
+    """The registry of images whose names say none. Raises ValueError for a name that no registry can have."""
+    options = conf.docker
+    if not options.default_registry:
+        return None
+    if not is_registry(options.default_registry):
+        raise ValueError(f"[docker] default_registry: {options.default_registry!r} cannot begin the name of an image")
+    credentials = None
+    if options.default_registry_username and options.default_registry_password:
+        credentials = Credentials(
+            domain=options.default_registry, username=options.default_registry_username, password=options.default_registry_password
+        )
+    return Access(domain=options.default_registry, credentials=credentials)
+
+
+def agent(
+    conf: cfg.ConfigOpts, conductor: Conductor, plugs: Plugs, clock: Clock, fault: saga.FaultPoint, greeted: Callable[[], None]
+) -> AgentLoop:
+    """The agent of this host."""
+
+    def report() -> HostReport:
+        return HostReport(
+            facts=plugs.runtime.facts(),
+            availability_zone=conf.compute.default_availability_zone,
+            cpu_dedicated_set=plugs.cores.dedicated,
+            cpu_shared_set=plugs.cores.shared,
+            numa_topology=plugs.cores.nodes,
+            cpu_allocation_ratio=conf.compute.cpu_allocation_ratio,
+            ram_allocation_ratio=conf.compute.ram_allocation_ratio,
+            reserved_memory=conf.compute.reserved_host_memory,
+        )
+
+    pace = Pace(
+        poll=conf.compute.work_poll_interval,
+        heartbeat=conf.compute.heartbeat_interval,
+        scan=conf.compute.sync_container_state_interval,
+        engine_wait=conf.compute.engine_wait,
+        parallel=conf.compute.max_parallel_work,
+        probes=conf.compute.max_parallel_probes,
+    )
+    return AgentLoop(conf.host, conductor, plugs, report=report, clock=clock, pace=pace, fault=fault, greeted=greeted)
+
+
+def doors(conf: cfg.ConfigOpts) -> DoorKeeper:
+    """Where this host lets streams out."""
+    return DoorKeeper(conf.compute.stream_listen, conf.compute.stream_port, most=conf.compute.max_streams)
+
+
+def ask(conf: cfg.ConfigOpts, plugs: Plugs, poke: Callable[[], None], doors: DoorKeeper) -> Ask:
+    """What the agent of this host answers while the caller waits."""
+    return Ask(
+        plugs.runtime,
+        poke,
+        images=plugs.images,
+        doors=doors,
+        execute_timeout=conf.docker.execute_timeout,
+        log_limit=conf.compute.log_limit,
+        output_limit=conf.compute.execute_output_limit,
+    )
