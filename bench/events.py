@@ -14,6 +14,7 @@ from http.client import HTTPException
 
 from bench import raw
 from bench.client import Client, deleted, opened, running
+from bench.idle import cpu
 from bench.report import Row, Section, median, p99
 from bench.world import World
 from zun import errors
@@ -88,8 +89,10 @@ def measure(world: World, count: int) -> Section:
             for reader in readers:
                 reader.start()
             time.sleep(1.0)
+            before = cpu(world.service.pid)
             with ThreadPoolExecutor(BESIDE) as pool:
                 list(pool.map(lambda each: _live_and_die(http, heard, each, rounds), made))
+            spent = cpu(world.service.pid) - before
             # Closing what another thread reads from would wait for it.
             connection.sock.shutdown(socket.SHUT_RDWR)
             stream.wake()
@@ -98,10 +101,11 @@ def measure(world: World, count: int) -> Section:
             deleted(client, made)
     finally:
         http.close()
-    return _section(heard)
+    return _section(heard, spent)
 
 
-def _section(heard: Heard) -> Section:
+def _section(heard: Heard, spent: float) -> Section:
+    """``spent`` are seconds of processor that the service has used meanwhile."""
     ours = heard.service()
     section = Section(
         f"Events: {len(ours)} deaths and starts, {BESIDE} containers at a time, from the engine's own time of each",
@@ -111,6 +115,7 @@ def _section(heard: Heard) -> Section:
         Row("until a client of the event stream has it, median", median(ours), "ms", median(heard.engine)),
         Row("until a client of the event stream has it, p99", p99(ours), "ms", p99(heard.engine), target=TARGET_MS),
         Row("until a client of the event stream has it, the latest", max(ours), "ms", max(heard.engine)),
+        Row("  processor time of the service for each", spent / len(ours) * 1000, "ms"),
     ]
     return section
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from bench import raw
 from bench.client import Client, deleted, opened, running
 from bench.events import STREAM
-from bench.idle import engine_pids, memory, shares
+from bench.idle import cpu, engine_pids, memory, shares
 from bench.load import load
 from bench.report import Row, Section
 from bench.world import World
@@ -37,6 +37,20 @@ class Cost:
     processor: float
 
 
+@dataclass(frozen=True, slots=True)
+class Shows:
+    """What one client gets: answers a second, and milliseconds of processor of the service for each."""
+
+    rate: float
+    processor: float
+
+
+def _shows(world: World, path: str) -> Shows:
+    before = cpu(world.service.pid)
+    rate, times = load(world.port, path, world.access, 1, COUNTED)
+    return Shows(rate, (cpu(world.service.pid) - before) / len(times) * 1000)
+
+
 def measure(world: World, attached: int, watching: int) -> Section:
     """Terminals that are attached and silent, then watchers of events of which there are none; the same ones at the engine each time."""
     section = Section(
@@ -54,16 +68,14 @@ def measure(world: World, attached: int, watching: int) -> Section:
             section.rows += _rows("attached", attached, ours, bare)
             bare = _cost(engine, lambda: _dialled(http, "/events", "GET"), watching)
             path = f"/v1/containers/{made}"
-            alone, _ = load(world.port, path, world.access, 1, COUNTED)
-            beside = 0.0
-
-            def count() -> None:
-                nonlocal beside
-                beside, _ = load(world.port, path, world.access, 1, COUNTED)
-
-            ours = _cost(service, lambda: _watching(client), watching, count)
+            alone = _shows(world, path)
+            beside: list[Shows] = []
+            ours = _cost(service, lambda: _watching(client), watching, lambda: beside.append(_shows(world, path)))
             section.rows += _rows("watching events", watching, ours, bare)
-            section.rows.append(Row(f"  show, beside {watching} streams; peer: without them", beside, "/s", alone, rate=True))
+            section.rows += [
+                Row("  shows meanwhile; the peer is without streams", beside[0].rate, "/s", alone.rate, rate=True),
+                Row("  processor time of each show; the peer is without streams", beside[0].processor, "ms", alone.processor),
+            ]
             deleted(client, [made])
     finally:
         http.close()

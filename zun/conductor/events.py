@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -40,13 +41,11 @@ def after(tx: Transaction, project_id: str, cursor: int | None, where: Mapping[s
 
 def onward(tx: Transaction, project_id: str, cursor: int | None, where: Mapping[str, Any], limit: int) -> Happened:
     """What a stream goes on with: as :func:`after`, but None is now, and what is gone is passed by and said to be."""
+    if cursor is not None:
+        with contextlib.suppress(errors.EventsGone):
+            return after(tx, project_id, cursor, where, limit)
     newest = _end(tx, {"project_id": project_id}, descending=True)
-    if cursor is None:
-        return Happened(events=[], cursor=newest, more=False)
-    try:
-        return after(tx, project_id, cursor, where, limit)
-    except errors.EventsGone:
-        return Happened(events=[], cursor=newest, more=False, reset=True)
+    return Happened(events=[], cursor=newest, more=False, reset=cursor is not None)
 
 
 def _end(tx: Transaction, own: Mapping[str, Any], *, descending: bool) -> int:
