@@ -112,7 +112,7 @@ class EventStreams:
                 # Who is cut off before the first event goes on from here too.
                 told = cursor
                 await self._write(response, f"id: {cursor}\n\n".encode())
-            if not found.more and not await self._news_of(project, seen):
+            while not found.more and not await self._news_of(project, seen):
                 # The cursor goes on although the filters let nothing through, so that it does not grow old.
                 await self._write(response, b": still here\n\n" if told == cursor else f": still here\nid: {cursor}\n\n".encode())
                 told = cursor
