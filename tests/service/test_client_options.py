@@ -69,7 +69,8 @@ def test_a_container_that_removes_itself(openstack, service):
     openstack("run", "--name", "brief", "--auto-remove", *SMALL, "busybox", "true")
     service.wait_gone("brief")
     assert openstack("create", "--name", "brief", "--auto-remove", *SMALL, "-f", "json", "busybox")["auto_remove"] is True
-    openstack("delete", "--wait", "brief")
+    service.wait("brief", "Created")
+    assert "Delete for container brief success." in openstack("delete", "--wait", "brief")
 
 
 def test_an_image_of_a_registry_of_the_project_s(openstack, service, gone, front):
@@ -121,7 +122,8 @@ def test_what_needs_another_service_is_refused_in_words_that_name_it(openstack):
     }
     for words, told in refusals.items():
         assert [each for each in told if not each.startswith(words)] == []
-    assert openstack("list", "-f", "json") == []
+    before = {row["uuid"] for row in openstack("list", "-f", "json")}
+    assert before == set(), "a refusal leaves nothing behind"
 
 
 def test_disk_is_refused_where_the_engine_has_no_quotas(openstack, service, gone):
