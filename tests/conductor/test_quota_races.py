@@ -5,18 +5,14 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.db.test_store import on
 from tests.stores import now
 from zun import errors
 from zun.conductor.accept import Accept, Defaults
 from zun.conductor.admin import Admin
-from zun.db.engine import Pool
 from zun.db.store import SqlStore
 from zun.domain.action import Action, Caller
 from zun.domain.capsule import CapsuleWish
@@ -52,22 +48,6 @@ def conductor(store: Store, folder: Path) -> Accept:
         poke_host=lambda host: None,
         chance=random.Random(1),
     )
-
-
-@pytest.fixture(params=["sqlite", "mariadb", "postgresql"])
-def stores(request: pytest.FixtureRequest) -> Iterator[list[SqlStore]]:
-    """The store of two conductors: on a server, each with connections of its own; a file is one process's, and has one."""
-    if request.param == "sqlite":
-        yield [request.getfixturevalue("sqlite_store")]
-        return
-    server = request.getfixturevalue(request.param)
-    with on(server) as store:
-        pool = Pool(max_pool_size=10, max_overflow=10, pool_timeout=60, connection_recycle_time=3600)
-        others = [SqlStore(server.url(), now, pool=pool) for _ in range(2)]
-        yield others
-        for other in others:
-            other.close()
-        assert store is not None
 
 
 def race(count: int, do: Callable[[int], Any]) -> Counter[str]:
