@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import re
 import socket
 import weakref
 from typing import Any
 
 from oslo_config import cfg
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
 from waitress.task import ErrorTask
 
@@ -21,6 +22,7 @@ CONNECTIONS = 400
 HEADER_BYTES = BODY_BYTES_IN_MEMORY = 65_536
 #: Seconds after which a connection on which nothing happens is closed, and how often it is looked.
 IDLE, LOOK = 60, 10
+_CODINGS = re.compile(rb"^transfer-encoding:(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
 class Refusal(ErrorTask):
@@ -54,8 +56,14 @@ def channel(largest: int, at_once: int) -> type[Channel]:
         """A request."""
 
         def parse_header(self, header_plus: bytes) -> None:
-            """Its limits are known with its path."""
+            """Its limits are known with its path.
+
+            A body whose length is told in two ways, which something on the way to here may take for another than we do, is refused.
+            """
             super().parse_header(header_plus)
+            codings = _CODINGS.findall(header_plus)
+            if codings and (self.version != "1.1" or "CONTENT_LENGTH" in self.headers or b"," in b",".join(codings)):
+                raise ParsingError("The length of the body is told in two ways")
             named = "AUTHORIZATION" in self.headers or "X_AUTH_TOKEN" in self.headers
             if str(getattr(self, "path", "")).rstrip("/").endswith("/put_archive") and named and len(taken) < at_once:
                 taken.add(self)
