@@ -26,6 +26,7 @@ def _ground(world: World) -> list[Step]:
         Step("rabbitmq", partial(rabbitmq.start, world), ["nodes and wires"]),
         Step("memcached", partial(memcached.start, world), ["nodes and wires"]),
         Step("registry", partial(registry.start, world), ["nodes and wires"]),
+        Step("image in the registry", partial(registry.fill, world), ["registry"]),
         *(Step(f"open vswitch on {name}", partial(openvswitch.start, world, world.node(name)), ["nodes and wires"]) for name in _SWITCHES),
         *(Step(f"docker on {name}", partial(docker.start, world, world.node(name)), ["nodes and wires"]) for name in HOSTS),
     ]

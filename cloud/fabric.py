@@ -23,7 +23,9 @@ MANAGEMENT_PORT, UNDERLAY_PORT, PUBLIC_PORT = "mgmt0", "underlay0", "public0"
 def make(world: World) -> bool:
     """See that all nodes are up and wired. Returns whether anything was to be done; then every node is new and empty of processes."""
     everybody = (world.node(FABRIC), *world.nodes())
-    if all(node.init is not None for node in everybody):
+    # Written when all is done: whoever was interrupted before begins anew.
+    wired = world.node(FABRIC).folder / "wired"
+    if wired.exists() and all(node.init is not None for node in everybody):
         return False
     remove(world)
     for node in everybody:
@@ -46,6 +48,7 @@ def make(world: World) -> bool:
     _wire_machine(world, fabric, PUBLIC, f"{world.public}.1")
     # The switch at its end reads packets as they are; nobody would fill in a checksum that is left to hardware.
     _run("ethtool", "--offload", f"{world.tag}-{PUBLIC}", "tx", "off")
+    wired.touch()
     return True
 
 

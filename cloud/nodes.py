@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tools import processes
 from tools.progress import Trouble
@@ -41,19 +42,16 @@ class Node:
         return ["nsenter", "--target", str(self._number()), "--mount", "--uts", "--net", "--pid", "--", *arguments]
 
     def run(self, *arguments: str, check: bool = True, given: str | None = None, timeout: float = 120) -> str:
-        """Run a program here to its end; its output. Raises Trouble when it fails and ``check`` says that it must not."""
-        done = subprocess.run(
-            self.command(*arguments),
-            capture_output=True,
-            text=True,
-            check=False,
-            input=given,
-            stdin=subprocess.DEVNULL if given is None else None,
-            timeout=timeout,
-        )
+        """Run a program here to its end; its output. Raises Trouble when it takes longer than ``timeout``
+        seconds, or fails and ``check`` says that it must not."""
+        source: dict[str, Any] = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
+        try:
+            done = subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False, timeout=timeout, **source)
+        except subprocess.TimeoutExpired as cause:
+            raise Trouble(f"on {self.name}, '{' '.join(arguments)}' was not done after {timeout:.0f} seconds") from cause
         if check and done.returncode != 0:
             raise Trouble(f"on {self.name}, '{' '.join(arguments)}' failed:\n{(done.stdout + done.stderr).strip()[-2000:]}")
-        return done.stdout
+        return str(done.stdout)
 
     def start(self) -> bool:
         """See that the node is up. Returns whether it had to be made; then it is empty, whatever its folder holds."""

@@ -30,7 +30,7 @@ def ensure(engine: Engine, record: Record, progress: Progress) -> None:
     progress.say(f"pulling the image {REFERENCE}")
     if not engine.pull(REPOSITORY, TAG, _PATIENCE):
         progress.say("no registry answers, so the image is made of the distribution's static busybox")
-        engine.make_image(archive(_program(record)), REPOSITORY, TAG, '["sh"]')
+        engine.make_image(archive(program(record.folder)), REPOSITORY, TAG, '["sh"]')
     record.images[REFERENCE] = engine.image(REFERENCE) or ""
     record.save()
 
@@ -56,12 +56,15 @@ def archive(program: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _program(record: Record) -> Path:
-    """The package is unpacked, not installed: installing busybox-static would drive out busybox, on which a machine's boot may rest."""
+def program(folder: Path) -> Path:
+    """The machine's own static busybox, or one unpacked below ``folder``. Raises Trouble.
+
+    The package is not installed, because busybox-static would drive out busybox, on which a machine's boot may rest.
+    """
     found = shutil.which("busybox")
     if found is not None and _is_static(Path(found)):
         return Path(found)
-    folder = record.folder / "busybox"
+    folder = folder / "busybox"
     packages.download("busybox-static", folder)
     return next(path for path in (folder / "bin" / "busybox", folder / "usr" / "bin" / "busybox") if path.is_file())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -16,10 +17,13 @@ _PATIENCE = 120.0
 
 def start(world: World) -> bool:
     """See that it runs and has every database and account."""
-    if not (_folder(world) / "data" / "mysql").exists():
+    installed = _folder(world) / "installed"
+    if not installed.exists():
+        shutil.rmtree(_folder(world) / "data", ignore_errors=True)
         command = ["mariadb-install-db", "--no-defaults", f"--datadir={_folder(world)}/data", "--user=root"]
         options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
         daemons.run(world, "mariadb-install", *command, *options)
+        installed.touch()
     started = daemons.start(world, _daemon(world))
     made = _folder(world) / "made"
     if not made.exists():

@@ -38,10 +38,10 @@ class Machine:
     pid: int
     port: Any
 
-    @property
-    def addresses(self) -> list[str]:
-        """Those that Neutron gave its port."""
-        return [entry["ip_address"] for entry in self.port.fixed_ips]
+    def address(self, version: int) -> str:
+        """The one of this version of IP that Neutron gave its port."""
+        (found,) = (entry["ip_address"] for entry in self.port.fixed_ips if (":" in entry["ip_address"]) == (version == 6))
+        return str(found)
 
     def command(self, *arguments: str) -> list[str]:
         """What runs ``arguments`` in its network."""

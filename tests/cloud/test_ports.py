@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from cloud import daemons
+from cloud.services import openvswitch
 from cloud.world import World
 from tests.cloud.machines import Machine, machine
+from tools import processes
 
 
 @pytest.fixture(scope="module")
@@ -49,32 +52,39 @@ def test_ports_are_bound_where_they_were_plugged(admin: Any, pair: tuple[Machine
 def test_dhcp_gives_the_addresses_that_neutron_promised(pair: tuple[Machine, Machine]) -> None:
     for each in pair:
         shown = each.run("ip", "-brief", "-4", "address", "show", "eth0")
-        assert shown.split()[2].partition("/")[0] in each.addresses
+        assert shown.split()[2] == f"{each.address(4)}/24"
         assert "via 10.10.0.1" in each.run("ip", "route", "show", "default")
         assert "mtu 1450" in each.run("ip", "link", "show", "eth0")
 
 
 def test_router_advertisements_give_the_addresses_that_neutron_promised(pair: tuple[Machine, Machine]) -> None:
     for each in pair:
-        (wanted,) = (address for address in each.addresses if ":" in address)
+        wanted = each.address(6)
         until = time.monotonic() + 60
         while wanted not in each.run("ip", "-brief", "-6", "address", "show", "eth0"):
             assert time.monotonic() < until
             time.sleep(0.2)
 
 
-def test_who_is_let_in_crosses_the_hosts_and_nobody_else(demo: Any, pair: tuple[Machine, Machine], group: Any) -> None:
+@pytest.mark.parametrize(("kind", "version"), [("tcp", 4), ("udp", 4), ("tcp", 6), ("udp", 6)])
+def test_who_is_let_in_crosses_the_hosts_and_nobody_else(
+    demo: Any, pair: tuple[Machine, Machine], group: Any, kind: str, version: int
+) -> None:
     asking, serving = pair
-    (address,) = (address for address in serving.addresses if "." in address)
-    for kind, port in (("tcp", 8080), ("udp", 8081)):
-        with serving.serving(kind, port):
-            assert asking.ask(kind, address, port) == "silence"
-            rule = demo.network.create_security_group_rule(
-                security_group_id=group.id, direction="ingress", ethertype="IPv4", protocol=kind, port_range_min=port, port_range_max=port
-            )
-            assert _soon(asking, kind, address, port, "answer") == "answer"
-            demo.network.delete_security_group_rule(rule)
-            assert _soon(asking, kind, address, port, "silence") == "silence"
+    address = serving.address(version)
+    with serving.serving(kind, 8080):
+        assert asking.ask(kind, address, 8080) == "silence"
+        rule = demo.network.create_security_group_rule(
+            security_group_id=group.id,
+            direction="ingress",
+            ethertype=f"IPv{version}",
+            protocol=kind,
+            port_range_min=8080,
+            port_range_max=8080,
+        )
+        assert _soon(asking, kind, address, 8080, "answer") == "answer"
+        demo.network.delete_security_group_rule(rule)
+        assert _soon(asking, kind, address, 8080, "silence") == "silence"
 
 
 def test_the_hosts_have_a_tunnel_to_each_other(cloud: World, pair: tuple[Machine, Machine]) -> None:
@@ -88,7 +98,7 @@ def test_a_floating_address_is_reached_from_this_machine(
     cloud: World, admin: Any, demo: Any, pair: tuple[Machine, Machine], group: Any
 ) -> None:
     port = pair[1].port
-    (inside,) = (address for address in pair[1].addresses if "." in address)
+    inside = pair[1].address(4)
     rule = demo.network.create_security_group_rule(
         security_group_id=group.id, direction="ingress", ethertype="IPv4", protocol="tcp", port_range_min=8082, port_range_max=8082
     )
@@ -118,6 +128,22 @@ def test_nothing_is_left_of_a_port_that_was_unplugged(cloud: World, admin: Any, 
         assert f"tap{made.port.id}"[:14] in host.run("ovs-vsctl", "list-ports", "br-int")
     assert (host.run("ip", "-brief", "link"), host.run("ovs-vsctl", "list-ports", "br-int")) == before
     assert admin.network.find_port(made.port.id) is None
+
+
+def test_a_switch_that_was_killed_carries_on_when_it_is_back(cloud: World, demo: Any, pair: tuple[Machine, Machine], group: Any) -> None:
+    asking, serving = pair
+    rule = demo.network.create_security_group_rule(security_group_id=group.id, direction="ingress", ethertype="IPv4", protocol="tcp")
+    try:
+        with serving.serving("tcp", 8083):
+            assert _soon(asking, "tcp", serving.address(4), 8083, "answer") == "answer"
+            number = daemons.pid(serving.host, "ovs-vswitchd")
+            assert number is not None
+            processes.kill([number])
+            assert asking.ask("tcp", serving.address(4), 8083) == "silence"
+            assert openvswitch.start(cloud, serving.host)
+            assert _soon(asking, "tcp", serving.address(4), 8083, "answer") == "answer"
+    finally:
+        demo.network.delete_security_group_rule(rule)
 
 
 def _soon(asking: Machine, kind: str, address: str, port: int, wanted: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from cloud import daemons
-from cloud.world import PEOPLE, REGION, SERVICE_USERS, World
+from cloud.world import HOSTS, PEOPLE, REGION, SERVICE_USERS, World
+from zun.drivers.runtime.docker_http import DockerHttp
 
 
 def test_every_daemon_lives(cloud: World) -> None:
@@ -63,6 +64,18 @@ def test_an_image_comes_back_as_it_was_sent(demo: Any) -> None:
         assert demo.image.download_image(image.id).content == content
     finally:
         demo.image.delete_image(image.id)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_an_engine_pulls_what_is_meant_for_docker_hub_from_the_registry(cloud: World, host: str) -> None:
+    engine = DockerHttp(str(cloud.engine(host)), timeout=60)
+    try:
+        with engine.stream("POST", "/images/create", query={"fromImage": "busybox", "tag": "latest"}) as pulled:
+            told = b"".join(pulled.lines())
+        assert b"errorDetail" not in told, told
+        assert engine.call("GET", "/images/busybox:latest/json").data["Architecture"] in ("amd64", "arm64")
+    finally:
+        engine.close()
 
 
 def test_the_command_works_at_once(cloud: World) -> None:
