@@ -25,7 +25,7 @@ class Operator:
     def __init__(self, world) -> None:
         self.world, self.hears = world, True
         inventory = LocalInventory(world.clock, DOWN_TIME)
-        self.drains = Drain(world.store, inventory, clock=world.clock, poke=world._poke)
+        self.drains = Drain(world.store, inventory, clock=world.clock, poke=world._poke, agents=world.agents, down_time=DOWN_TIME)
         self.admin = Admin(
             world.store,
             inventory,
@@ -332,6 +332,34 @@ def test_a_users_own_stop_is_hurried_too(world, operator):
     assert handed_out(world)["timeout"] in (19, 20)
 
 
+def test_who_is_waited_for_when_the_deadline_comes_is_killed(world, operator):
+    mine, capsules = world.create(), world.create_capsule({}, {})
+    world.do("stop", mine, settle=False, timeout=3600)
+    world.verbs.delete_capsule(ME, world.sandbox(capsules[0]))
+    handed_out(world)  # and now the host waits, for an hour
+    operator.drain(timeout=60, settle=False)
+    assert world.in_engine(mine) == ["running"]
+    world.clock.pass_time(61)
+    world.heartbeats()
+    operator.drains.run()
+    assert world.in_engine(mine) + world.in_engine(capsules[0]) + world.in_engine(capsules[1]) == ["exited"] * 3
+    operator.drains.run()  # what has ended is killed once more, which is nothing
+    world.restart(), world.settle()
+    assert status(world, mine) == [Status.STOPPED]
+    assert operator.left() == 0
+    check(world)
+
+
+def test_a_host_that_is_down_is_not_asked_to_kill(world, operator, caplog):
+    one = world.create()
+    world.do("stop", one, settle=False)
+    handed_out(world)
+    world.kill()
+    world.clock.pass_time(DOWN_TIME + 1)
+    operator.drain(timeout=0, settle=False)
+    assert "killed" not in caplog.text
+
+
 def test_a_drain_that_is_repeated_has_another_deadline_and_is_the_same(world, operator):
     world.create()
     operator.drain(timeout=600)
@@ -377,8 +405,9 @@ def test_a_control_plane_that_dies_in_the_middle_goes_on_afterwards(world, opera
             return done[-1]
 
     operator.only_say_so()
+    operator.drains._store = Dies()
     with pytest.raises(Killed):
-        Drain(Dies(), LocalInventory(world.clock, DOWN_TIME), clock=world.clock, poke=lambda host: None).run()
+        operator.drains.run()
     assert len([action for action in world.actions() if action.action == "stop"]) == 2
     world.begin_conductor()
     Operator(world).sweep()

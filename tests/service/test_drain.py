@@ -118,12 +118,15 @@ def test_a_drain_outlives_the_service(own_service: Aio) -> None:
         aio.wait(uuid, "Running")
 
 
-def test_who_does_not_listen_is_ended_by_the_deadline(own_service: Aio) -> None:
-    uuid = own_service.create(*STUBBORN)
-    own_service.wait(uuid, "Running")
+def test_who_does_not_listen_is_ended_by_the_deadline_whatever_was_said_before(own_service: Aio) -> None:
+    uuid, stopping = own_service.create(*STUBBORN), own_service.create(*STUBBORN)
+    own_service.wait(uuid, "Running"), own_service.wait(stopping, "Running")
+    own_service.post(f"/containers/{stopping}/stop", params={"timeout": 3600})
+    eventually(lambda: own_service.show(stopping)["task_state"] == "container_stopping", "its host waits for an hour")
     drain(own_service, timeout=0)
     wait_for(own_service, "drained")
-    assert own_service.show(uuid)["status_detail"].startswith("Exited(137)")
+    for each in (uuid, stopping):
+        assert own_service.wait(each, "Stopped")["status_detail"].startswith("Exited(137)")
 
 
 def test_a_container_whose_image_is_still_being_pulled_is_stopped_once_it_runs(own_service: Aio, front: Front, fresh: str) -> None:

@@ -21,10 +21,11 @@ from zun.domain.action import OPEN, Action, ActionState
 from zun.domain.capsule import in_order
 from zun.domain.container import Container
 from zun.domain.drain import Need
-from zun.domain.host import COMPUTE, DrainState, Service
-from zun.domain.lifecycle import Accepted, Desired
+from zun.domain.host import COMPUTE, DrainState, Service, is_up
+from zun.domain.lifecycle import VERBS, Accepted, Desired
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.inventory import Inventory
+from zun.interfaces.rpc import Agents
 from zun.interfaces.store import Store, Transaction
 
 LOG = logging.getLogger(__name__)
@@ -35,20 +36,21 @@ TOLD_AFTER = 20
 #: seconds that an engine gives a container to end for which nobody says otherwise
 ENGINE_GRACE = 10
 
-#: Verbs by which a user has a container run, and those by which he says what is to become of it: the drain's mark goes then.
-_RUNNING = frozenset({"start", "reboot", "unpause"})
-_SAYING = frozenset({"start", "reboot", "unpause", "stop"})
-
 
 class Drain:
     """Goes over the hosts that are drained, or are back and have containers to start."""
 
-    def __init__(self, store: Store, inventory: Inventory, *, clock: Clock, poke: Callable[[str | None], None]) -> None:
-        """``poke`` is heard by the host that it names, or by who places sandboxes."""
+    def __init__(
+        self, store: Store, inventory: Inventory, *, clock: Clock, poke: Callable[[str | None], None], agents: Agents, down_time: int
+    ) -> None:
+        """``poke`` is heard by the host that it names, or by who places sandboxes; after ``down_time`` seconds of silence a host is asked
+        nothing."""
         self._store = store
         self._inventory = inventory
         self._clock = clock
         self._poke = poke
+        self._agents = agents
+        self._down_time = down_time
         #: hosts of which it was said that nothing is left
         self._empty: set[str] = set()
 
@@ -58,14 +60,31 @@ class Drain:
             services = tx.find(Service, {"binary": COMPUTE, "drain_state": tuple(DrainState)})
             found = [(service, sorted(_of_interest(tx, service))) for service in services]
             left = {service.host: count(tx, service) for service in services}
+            overdue = [one for service in services if self._is_late(service) for one in _overdue(tx, service)]
         for service, sandboxes in found:
             self._go_over(service.host, sandboxes)
+        for container in overdue:
+            self._end(container)
         self._empty &= left.keys()
         for service in services:
             if service.drain_state is DrainState.RESTARTING:
-                self._settle(service.host, partial(_end, host=service.host))
+                self._settle(service.host, partial(_finish, host=service.host))
             elif service.drain_state is DrainState.DRAINING:
                 self._say(service.host, left[service.host])
+
+    def _is_late(self, service: Service) -> bool:
+        """Whether nobody is given time any more on a host that can be asked."""
+        now = self._clock()
+        late = service.drain_state is DrainState.DRAINING and service.drain_deadline is not None and service.drain_deadline <= now
+        return late and is_up(service, now, self._down_time)
+
+    def _end(self, container: Container) -> None:
+        """End a container for whose end its host waits: it had begun to wait before the drain, or with another deadline."""
+        try:
+            LOG.info("container %s has not ended by the deadline of its host's drain: it is killed", container.uuid)
+            self._agents.on(container.host or "").end(container.uuid)
+        except errors.ZunError as error:
+            LOG.warning("container %s could not be killed: %s", container.uuid, error)
 
     def _say(self, host: str, left: int) -> None:
         if left:
@@ -156,7 +175,13 @@ def _marked(tx: Transaction, service: Service) -> list[Container]:
     return tx.find(Container, {"host": service.host, "drained": service.drain_id}) if service.drain_id else []
 
 
-def _end(tx: Transaction, host: str) -> bool:
+def _overdue(tx: Transaction, service: Service) -> list[Container]:
+    waiting = _by_sandbox(tx, service.host)
+    living = tx.find(Container, {"host": service.host, "status": tuple(drain.LIVING)}) if waiting else []
+    return [one for one in living if drain.is_overdue(one, _on(one, waiting.get(one.sandbox_uuid, ())))]
+
+
+def _finish(tx: Transaction, host: str) -> bool:
     service = _drained(tx, host)
     if service is not None and service.drain_state is DrainState.RESTARTING and not count(tx, service):
         tx.save(replace(service, drain_state=None))
@@ -196,11 +221,12 @@ def refuse(tx: Transaction, host: str | None, verb: str, what: str, uuid: str) -
 
 
 def heard(tx: Transaction, container: Container, verb: str, desired: Desired | None) -> Container:
-    """What a user's verb means to the drain: one that has the container run is refused on a host that is drained, and whoever says what is
-    to become of it says it instead of the drain, whose mark goes. Raises HostDraining."""
-    if verb in _RUNNING or desired is Desired.RUNNING:
+    """What a user's verb means to the drain: one that has the container run is refused on a host that is drained, and whoever says whether
+    it is to run says it instead of the drain, whose mark goes. ``desired`` goes before the word of the table. Raises HostDraining."""
+    wanted = desired or VERBS[verb].desired
+    if wanted is Desired.RUNNING:
         refuse(tx, container.host, verb, "container", container.uuid)
-    if container.drained is not None and (verb in _SAYING or desired in (Desired.RUNNING, Desired.STOPPED)):
+    if container.drained is not None and wanted in (Desired.RUNNING, Desired.STOPPED):
         return tx.save(replace(container, drained=None))
     return container
 

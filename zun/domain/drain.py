@@ -24,6 +24,10 @@ LIVING = frozenset({S.CREATING, S.RUNNING, S.PAUSED, S.RESTARTING, S.REBUILDING,
 STARTING = frozenset({"start", "reboot"})
 
 
+#: Work in which a host waits for a container to end, as long as was said.
+WAITING = frozenset({"stop", "reboot", "delete"})
+
+
 class Need(enum.Enum):
     """What is to be done with a container now."""
 
@@ -61,6 +65,12 @@ def to_stop(container: Container, under_way: Sequence[Action], *, again: bool) -
     if verbs & STARTING or _restarts(container):
         return Need.ACT
     return Need.WISH if awaits_its_turn(container) else Need.NOTHING
+
+
+def is_overdue(container: Container, under_way: Sequence[Action]) -> bool:
+    """Whether a host has been waiting for the container to end, now that nobody is given time any more."""
+    waits = any(action.action in WAITING and action.state is ActionState.CLAIMED for action in under_way)
+    return waits and container.status in LIVING
 
 
 def to_start(container: Container, under_way: Sequence[Action]) -> Need:

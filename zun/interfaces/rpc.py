@@ -182,6 +182,9 @@ class Agent(Protocol):
     def update(self, container_uuid: str, cpu: float | None, memory: int | None, cpuset: list[int] | None, whole: Whole | None) -> None:
         """Change the container's limits, the cores that it has to itself, and then the limits of its sandbox where that has its own."""
 
+    def end(self, container_uuid: str) -> None:
+        """End the container at once, whatever is being waited for in the work on it. Where it does not run, nothing."""
+
     # -- doors: each is open for one connection (zun.interfaces.streams) ---------------------------
 
     def open_attach(self, container_uuid: str) -> Door:

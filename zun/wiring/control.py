@@ -97,7 +97,8 @@ class Rounds:
         self._sweeping = Pulse("conductor-sweep", self._sweep_all, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
         poke = poker(self.placing.poke, agents)
         # A drain that was under way when this process ended goes on at once.
-        self._draining = Pulse("conductor-drain", Drain(store, inventory, clock=clock, poke=poke).run, every=SWEEP_EVERY)
+        drain = Drain(store, inventory, clock=clock, poke=poke, agents=agents, down_time=conf.compute.service_down_time)
+        self._draining = Pulse("conductor-drain", drain.run, every=SWEEP_EVERY)
         self.desk = Desk(store, inventory, clock=clock, poke=poke, vault=secrets.vault(conf))
 
     def calls(self) -> Calls:
