@@ -156,7 +156,7 @@ class Standing:
         """Whether it can be given work; None where no probe says so."""
         if not self.probes.tell_readiness:
             return None
-        return self.started and (self.serves or self.probes.readiness is None)
+        return self.started and self.condemned is None and (self.serves or self.probes.readiness is None)
 
     @property
     def health(self) -> Health | None:
