@@ -17,7 +17,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -193,12 +193,16 @@ def begin(home: Path) -> World:
     if len(str(home)) > _LONGEST_FOLDER:
         raise Trouble(f"the path of the cloud's folder is longer than {_LONGEST_FOLDER} characters, too long for sockets in it: {home}")
     if (home / "run" / "world.json").exists():
-        return load(home)
-    management, public = host_network.free_networks(_POOL, 2)
-    world = World(home, management, public, _secrets())
+        world = load(home)
+        # One that was made before somebody gave the cloud another user.
+        world = replace(world, secrets=_secrets() | dict(world.secrets))
+    else:
+        management, public = host_network.free_networks(_POOL, 2)
+        world = World(home, management, public, _secrets())
     world.logs.mkdir(parents=True, exist_ok=True)
     world.folder.chmod(0o700)
-    write_private(world.folder / "world.json", json.dumps({"management": management, "public": public, "secrets": world.secrets}, indent=1))
+    memory = {"management": world.management, "public": world.public, "secrets": dict(world.secrets)}
+    write_private(world.folder / "world.json", json.dumps(memory, indent=1))
     return world
 
 

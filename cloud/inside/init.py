@@ -1,7 +1,7 @@
 """The first process of a node: makes the node's namespaces, and stays so that they stay. When it is killed, all in the node ends with it.
 
 ``init.py NAME FOLDER``: prints the process number of the node once it is ready, and goes on in the background. ``FOLDER/hosts``, if it is
-there, becomes the node's ``/etc/hosts``.
+there, becomes the node's ``/etc/hosts``. What is written to ``/etc`` and ``/opt`` in the node is seen there alone, and goes when it goes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWPID, _CLONE_NEWNET = 0x00020000, 0x04000000, 0x20000000, 0x40000000
+#: Folders of the machine that the node changes for itself alone.
+_OWN = ("/etc", "/opt")
 #: Folders of the node's own ``/run`` that programs expect there.
 _RUN = ("lock", "netns", "openvswitch")
 
@@ -54,9 +56,20 @@ def _furnish(name: str, folder: Path) -> None:
     _run("umount", "--lazy", "/run/cgroup")
     for each in _RUN:
         Path("/run", each).mkdir()
+    for each in _OWN:
+        if not folder.is_relative_to(each):
+            _overlay(Path(each))
     if (folder / "hosts").exists():
-        _run("mount", "--bind", f"{folder}/hosts", "/etc/hosts")
+        Path("/etc/hosts").write_text((folder / "hosts").read_text())
     _run("ip", "link", "set", "lo", "up")
+
+
+def _overlay(over: Path) -> None:
+    """Engines write keys and make folders in places that no option moves."""
+    upper, work = (Path("/run/changes", over.name, part) for part in ("upper", "work"))
+    upper.mkdir(parents=True)
+    work.mkdir()
+    _run("mount", "-t", "overlay", "-o", f"lowerdir={over},upperdir={upper},workdir={work}", over.name, str(over))
 
 
 def _run(*command: str) -> None:

@@ -31,8 +31,29 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     remains.clear(folder)
 
 
+def machine() -> dict[str, list[str]]:
+    """What programs like these leave behind on a machine, wherever they were told to put their files."""
+    folders = (
+        "/etc",
+        "/opt",
+        "/run/netns",
+        "/etc/docker",
+        "/opt/containerd",
+        "/etc/openvswitch",
+        "/var/lib/openvswitch",
+        "/var/lib/rabbitmq",
+    )
+    return {folder: sorted(os.listdir(folder)) if os.path.isdir(folder) else [] for folder in folders}  # noqa: PTH112, PTH208
+
+
 @pytest.fixture
-def small(home: Path) -> World:
+def before() -> dict[str, list[str]]:
+    """The machine before there was a cloud."""
+    return machine()
+
+
+@pytest.fixture
+def small(home: Path, before: dict[str, list[str]]) -> World:
     """A cloud with a container on a host and a volume's loop device, as far as that needs no service."""
     cloud = world.begin(home)
     daemons.shim(cloud)
@@ -75,13 +96,14 @@ def _lose_the_memory(cloud: World) -> None:
 
 
 @pytest.mark.parametrize("harm", [_kill_nothing, _kill_the_nodes, _kill_every_daemon, _lose_the_memory])
-def test_nothing_is_left(home: Path, small: World, harm: Callable[[World], None]) -> None:
+def test_nothing_is_left(home: Path, before: dict[str, list[str]], small: World, harm: Callable[[World], None]) -> None:
     assert any(word.startswith("interface") for word in remains.found(home))
     assert any(word.startswith("loop device") for word in remains.found(home))
     harm(small)
     remains.clear(home)
     assert remains.found(home) == []
     assert _sleepers() == []
+    assert machine() == before
 
 
 def test_it_comes_up_again_where_it_was_killed(home: Path, small: World) -> None:
@@ -112,6 +134,9 @@ def test_a_node_is_a_machine_of_its_own(small: World) -> None:
     assert "eth0" not in first.run("ls", "/sys/class/net")
     assert "dockerd" in first.run("ps", "ax")
     assert "dockerd" not in second.run("ps", "ax")
+    first.run("sh", "-c", "mkdir /etc/test-of-zun /opt/test-of-zun")
+    assert "test-of-zun" not in second.run("ls", "/etc", "/opt")
+    assert not Path("/etc/test-of-zun").exists()
     first.run("ip", "netns", "add", "test")
     assert "test" not in second.run("ip", "netns")
     assert not Path("/run/netns/test").exists()
