@@ -12,9 +12,11 @@ from zun import errors
 from zun.conductor import drain
 from zun.conductor.admin import Admin
 from zun.conductor.drain import Drain
+from zun.domain.capsule import phase
 from zun.domain.host import COMPUTE, DrainState, Service
 from zun.domain.lifecycle import Desired, Status
 from zun.drivers.inventory.local import LocalInventory
+from zun.drivers.runtime.fake_engine import Program
 
 FOREVER = {"Name": "always"}
 
@@ -279,12 +281,15 @@ def test_all_containers_of_a_capsule_are_stopped_and_come_back(world, operator):
     check(world)
 
 
-def test_those_that_wait_for_their_turn_do_not_get_it_until_the_host_is_back(world, operator):
+@pytest.mark.parametrize(("heeds", "shown"), [(0, Status.CREATED), (None, Status.CREATING)])
+def test_those_that_wait_for_their_turn_do_not_get_it_until_the_host_is_back(world, operator, heeds, shown):
+    world.engines["one"].programs[()] = Program(heeds_term=heeds)
     first, *others = world.create_capsule({"init": True}, {}, {})
     assert status(world, first, *others) == [Status.RUNNING, Status.CREATED, Status.CREATED]
     operator.drain()
     world.scans()
     assert status(world, first, *others) == [Status.STOPPED, Status.CREATED, Status.CREATED]
+    assert phase(world.containers()) == (shown, None), "it has not failed"
     assert operator.left() == 0
     operator.enable(restart=True)
     assert status(world, first, *others) == [Status.RUNNING, Status.CREATED, Status.CREATED]

@@ -79,8 +79,8 @@ def _having(*statuses: Status) -> Callable[[Container], bool]:
 
 
 def _has_given_up(one: Container) -> bool:
-    """An initialising container that has failed and is not tried again."""
-    ended = one.init and one.status in (S.STOPPED, S.DEAD) and not has_finished(one)
+    """An initialising container that has failed and is not tried again. One that a drain has stopped begins anew when its host is back."""
+    ended = one.init and one.status in (S.STOPPED, S.DEAD) and not has_finished(one) and one.drained is None
     return ended and not restart.wanted(one.restart_policy, one.desired, one.exit_code, one.restart_count)
 
 
