@@ -87,7 +87,7 @@ class Aio:
             if requests.get(f"{self.url}/healthcheck", timeout=5).status_code != 200:
                 return False
             return engine_away or any(service["state"] == "up" for service in self.get("/services").json()["services"])
-        except (requests.ConnectionError, FileNotFoundError):
+        except (requests.ConnectionError, requests.Timeout, FileNotFoundError):
             return False
 
     def kill(self) -> None:
