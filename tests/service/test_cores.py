@@ -166,14 +166,17 @@ def test_what_the_operator_decides_anew_restarts_nothing(engine: Dockerd, tmp_pa
         service.start()
         shared = service.create()
         service.wait(shared, "Running")
-        assert allowed(service, shared) == online()
-        began = {shared: engine_object(service, shared)["State"]["StartedAt"]}
+        capsule = service.post("/capsules", json={"template": POD}, version="1.41").json()["uuid"]
+        (member,) = eventually(lambda: (found := service.get(f"/capsules/{capsule}").json())["status"] == "Running" and found)["containers"]
+        plain_ones = [shared, member["uuid"]]
+        assert [allowed(service, uuid) for uuid in plain_ones] == [online()] * 2
+        began = {uuid: engine_object(service, uuid)["State"]["StartedAt"] for uuid in plain_ones}
 
         # Cores are given away from now on: who has none of his own moves away from them.
         service.stop()
         service.config.write_text(f"{plain}cpu_dedicated_set = {own}\n")
         service.start()
-        eventually(lambda: allowed(service, shared) == rest)
+        eventually(lambda: [allowed(service, uuid) for uuid in plain_ones] == [rest] * 2)
         alone = service.create(cpu=1, cpu_policy="dedicated")
         service.wait(alone, "Running")
         began[alone] = engine_object(service, alone)["State"]["StartedAt"]
@@ -182,7 +185,7 @@ def test_what_the_operator_decides_anew_restarts_nothing(engine: Dockerd, tmp_pa
         service.stop()
         service.config.write_text(plain)
         service.start()
-        eventually(lambda: allowed(service, shared) == online())
+        eventually(lambda: [allowed(service, uuid) for uuid in plain_ones] == [online()] * 2)
         assert allowed(service, alone) == [own]
         assert f"keeps the cores {own}, which [compute] cpu_dedicated_set does not name any more" in service.log.read_text()
         assert {uuid: engine_object(service, uuid)["State"]["StartedAt"] for uuid in began} == began

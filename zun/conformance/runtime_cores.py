@@ -30,8 +30,11 @@ class CoreConformance(RuntimeFixtures):
 
     @pytest.mark.usefixtures("_pins")
     def test_a_container_runs_on_the_cores_that_it_is_given(self, bench: Bench) -> None:
-        uuid = bench.running(STUBBORN, cpuset=[0])
-        assert cores(bench, uuid) == bench.state(uuid).cpuset == [0]
+        spec = bench.spec(STUBBORN, cpuset=[0])
+        made = bench.runtime.ensure_container(spec)
+        assert made == bench.state(spec.uuid)
+        assert bench.runtime.start(spec.uuid).cpuset == [0]
+        assert cores(bench, spec.uuid) == made.cpuset == [0]
 
     def test_unless_it_is_given_some_it_runs_on_all(self, bench: Bench) -> None:
         uuid = bench.running(STUBBORN)

@@ -168,7 +168,12 @@ class DockerRuntime(DockerStreams, DockerImages):
                 raise errors.EngineError(reason=str(error)) from error
             if new:
                 return ContainerState(
-                    uuid=spec.uuid, sandbox_uuid=spec.sandbox_uuid, revision=spec.revision, engine_id=engine_id, state=E.CREATED
+                    uuid=spec.uuid,
+                    sandbox_uuid=spec.sandbox_uuid,
+                    revision=spec.revision,
+                    engine_id=engine_id,
+                    state=E.CREATED,
+                    cpuset=sorted(spec.cpuset),
                 )
             inspected, known = self._objects.inspected(engine_id), None
             if inspected is None:
