@@ -112,7 +112,7 @@ class Life:
         )
         cores = {"cpu_dedicated_set": plugs.cores.dedicated, "cpu_shared_set": plugs.cores.shared, "numa_topology": plugs.cores.nodes}
         self.cores = plugs.cores
-        seam = {} if threads else {"lanes": self.lanes, "pulse": self._pulse}
+        seam = {} if threads else {"lanes": self.lanes, "pulse": self._pulse, "chance": world.chance.random}
         self.loop = AgentLoop(
             host,
             self.wire.client,

@@ -25,7 +25,7 @@ from zun import errors
 from zun.compute.cores import Cores
 from zun.domain.lifecycle import EngineState, Status
 from zun.drivers.runtime.fake import FakeRuntime
-from zun.drivers.runtime.fake_engine import ALIVE
+from zun.drivers.runtime.fake_engine import ALIVE, Program
 
 EXAMPLES = int(os.environ.get("ZUN_EXAMPLES", "0"))
 
@@ -45,6 +45,7 @@ ENGINE_CALLS = (
     "pause",
     "kill",
     "update",
+    "execute",
 )
 #: refusals that a client may meet; anything else is a fault of ours
 REFUSALS = (
@@ -61,6 +62,12 @@ REFUSALS = (
     errors.InvalidValue,
     errors.CoresNotSettled,
 )
+#: asked often enough to matter, and so seldom that a world with it comes to rest
+PROBES = {
+    "startup": {"period": 100, "failure_threshold": 2, "exec": ["up"]},
+    "liveness": {"period": 100, "failure_threshold": 1, "exec": ["alive"]},
+    "readiness": {"period": 100, "failure_threshold": 1, "tcp": {"port": 9}},
+}
 #: of four cores two are given away
 CORES = Cores(dedicated=[1, 2], shared=[0, 3], online=[0, 1, 2, 3])
 AWAY = (errors.ServiceUnavailable, errors.LimitsRefused, errors.NoSuchObject, errors.NotRunning)
@@ -115,6 +122,17 @@ class Cloud(RuleBasedStateMachine):
         first = {"init": init, "restart_policy": policy}
         self.uuids += [one.uuid for one in self.world.create_capsule(first, {"restart_policy": policy}, settle=False)]
         self._turn(turns)
+
+    @precondition(lambda self: len(self.uuids) < 4)
+    @rule(policy=st.sampled_from(POLICIES), turns=turns)
+    def create_probed(self, policy, turns):
+        probed = {"restart_policy": policy, "probes": PROBES}
+        self.uuids += [one.uuid for one in self.world.create_capsule(probed, settle=False)]
+        self._turn(turns)
+
+    @rule(command=st.sampled_from(["up", "alive"]), answer=st.sampled_from([0, 0, 1, None]))
+    def probes_are_answered(self, command, answer):
+        self.engine.programs[(command,)] = Program(ends=answer)
 
     @precondition(lambda self: self.uuids)
     @rule(which=which, turns=turns)
@@ -322,6 +340,8 @@ class Cloud(RuleBasedStateMachine):
         world.fault, world.mute = (lambda point: None), False
         self.engine.start()
         self.engine.forgive()
+        for command in ("up", "alive"):
+            self.engine.programs[(command,)] = Program(ends=0)
         if "one" not in world.lives:
             world.begin()
         for life in world.lives.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import uuid
 from collections.abc import Callable
@@ -73,10 +74,12 @@ class AgentLoop:
         greeted: Callable[[], None] = lambda: None,
         lanes: Lanes | None = None,
         pulse: Callable[..., Pulse] = Pulse,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         """``greeted`` is called once, when a conductor has heard that this life has begun.
 
-        ``lanes`` and ``pulse`` are where its threads come from: a test that wants none passes its own.
+        ``lanes`` and ``pulse`` are where its threads come from: a test that wants none passes its own. ``chance`` spreads the first
+        probes of a life.
         """
         self._host = host
         self._conductor = conductor
@@ -118,6 +121,7 @@ class AgentLoop:
             ends=lanes or Lanes(pace.probes, max(1, pace.probes // 4), "probe-end"),
             clock=clock,
             look=lambda container_uuid: self._watch.look(container_uuid),
+            chance=chance,
         )
         self._watch = Watch(
             plugs.runtime,

@@ -7,7 +7,6 @@ What follows is decided in the lane of the sandbox, where everything else that c
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -41,7 +40,7 @@ class Probing:
         ends: Lanes,
         clock: Callable[[], datetime],
         look: Callable[[str], None],
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float],
     ) -> None:
         """``lanes`` are the sandboxes'; ``asks`` and ``ends`` those of projects, for questions and for stops. ``look`` looks at a container
         and tells what is new. ``chance`` is between 0 and 1."""
