@@ -307,6 +307,14 @@ class StoreTooNew(ZunError):
     text = "The database is at revision {found}, of which this release knows nothing (its newest is {newest}): a newer release has used it."
 
 
+class DatabaseOutdated(ZunError):
+    text = "The database is not at revision {newest}, that of this release: run 'zun-manage db upgrade'."
+
+
+class IdentityUnavailable(ServiceUnavailable):
+    text = "The identity service does not answer."
+
+
 class RpcUnavailable(ServiceUnavailable):
     text = "No answer from {target} within {seconds} seconds."
 

@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,9 +82,10 @@ class BasicAuth:
         return self._app(environ, start_response)
 
 
-def strip(environ: dict[str, Any]) -> None:
+def strip(environ: dict[str, Any], also_harmless: Collection[str] = ()) -> None:
     """Take away whatever a client says of its own identity."""
-    for key in [key for key in environ if (key.startswith("HTTP_X_") and key not in HARMLESS) or key in IDENTITY]:
+    harmless = {*HARMLESS, *also_harmless}
+    for key in [key for key in environ if (key.startswith("HTTP_X_") and key not in harmless) or key in IDENTITY]:
         del environ[key]
 
 

@@ -47,6 +47,7 @@ def configure(arguments: Sequence[str]) -> cfg.ConfigOpts:
     conf = zun_conf.new()
     # The images of one machine are its own: a registry is asked for what is not there.
     conf.set_default("default_image_pull_policy", "ifnotpresent")
+    conf.set_default("auth_strategy", "basic", group="api")
     if known.state_dir:
         conf.set_default("state_path", str(known.state_dir.absolute()))
     conf(rest, project="zun", prog="zun-aio", default_config_files=None if "--config-file" in arguments else [])

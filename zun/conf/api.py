@@ -6,6 +6,12 @@ from oslo_config import cfg
 
 GROUP = "api"
 OPTS = [
+    cfg.StrOpt(
+        "auth_strategy",
+        default="keystone",
+        choices=[("keystone", "tokens of Keystone: see [keystone_authtoken]"), ("basic", "a file of users: see [basic_auth]")],
+        help="How callers say who they are. zun-aio knows the second way only.",
+    ),
     cfg.HostAddressOpt("host_ip", default="127.0.0.1", help="The address that the API listens on."),
     cfg.PortOpt("port", default=9517, help="The port that the API listens on."),
     cfg.IntOpt("threads", default=16, min=1, help="How many requests are worked on at a time."),

@@ -219,6 +219,26 @@ class Agent(Protocol):
         """Images whose names have the term in them, or are it, as the image driver finds them."""
 
 
+class Rounds(Protocol):
+    """What a conductor goes on with when it is called."""
+
+    @cast
+    def place(self) -> None:
+        """Something waits for a host."""
+
+    @cast
+    def look_at_hosts(self) -> None:
+        """An operator has decided something of a host."""
+
+
+class News(Protocol):
+    """What a stream proxy is told."""
+
+    @cast
+    def tell(self, projects: list[str]) -> None:
+        """Something has happened in these projects."""
+
+
 class Agents(Protocol):
     """The way to every host's agent."""
 

@@ -26,14 +26,15 @@ LOG = logging.getLogger(__name__)
 P = TypeVar("P")
 
 #: what is said to whom
-CONDUCTOR, AGENT, CONTROL, STREAMS, NEWS = "zun-conductor", "zun-compute", "zun-control", "zun-streams", "zun-wsproxy"
+CONDUCTOR, AGENT, ROUNDS, STREAMS, NEWS = "zun-conductor", "zun-compute", "zun-rounds", "zun-streams", "zun-wsproxy"
 #: the form of the messages; what a method takes and answers may grow, for the codec fills in what the other side does not know
 VERSION = "1.0"
 
 #: connections to the broker that are tried before a call fails, and casts that wait for it at most
 _TRIES, _CASTS = 2, 10_000
-#: Seconds until casts that the broker did not take are sent again.
-_AGAIN = 1.0
+#: Seconds until casts that the broker did not take are sent again, and until a server that was not let in knocks again; and seconds that
+#: one which has just begun may take to have begun.
+_AGAIN, _SERVE_AGAIN, _FAREWELL = 1.0, 2.0, 0.5
 
 
 class Bus:
@@ -126,25 +127,36 @@ class Endpoint(Generic[P]):
 
 
 class Server(Generic[P]):
-    """Serves a topic until stopped. A broker that is away is waited for, in a thread."""
+    """Serves a topic until stopped. A broker that is away, or lets nobody in, is waited for, in a thread."""
 
     def __init__(self, make: Callable[[], Any], name: str) -> None:
         self._make = make
         self._server: Any = None
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin to serve, as soon as there is a broker."""
-        self._server = self._make()
         self._thread.start()
 
     def _run(self) -> None:
-        self._server.start()
+        while not self._stopping.is_set():
+            server = self._make()
+            try:
+                server.start()
+            except FAILURES as error:
+                LOG.error("%s cannot serve: %s", self._thread.name, error)
+                self._stopping.wait(_SERVE_AGAIN)
+            else:
+                self._server = server
+                return
 
     def stop(self) -> None:
         """Take no more messages, and end those that are being worked on."""
-        self._thread.join(0.1)
-        if self._server is not None and not self._thread.is_alive():
+        self._stopping.set()
+        # Who still waits for the broker is a daemon, and left to its waiting.
+        self._thread.join(_FAREWELL)
+        if self._server is not None:
             self._server.stop()
             self._server.wait()
 

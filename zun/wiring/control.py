@@ -26,6 +26,7 @@ from zun.conf import quota, secrets
 from zun.db.engine import Pool
 from zun.db.store import SqlStore
 from zun.drivers.inventory.local import LocalInventory
+from zun.interfaces import rpc
 from zun.interfaces.rpc import Agents
 from zun.interfaces.store import Store
 from zun.pulse import Pulse
@@ -48,7 +49,7 @@ class Decisions:
     streams: Streams
 
 
-def decisions(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agents, clock: Clock, rounds: Calls) -> Decisions:
+def decisions(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agents, clock: Clock, rounds: rpc.Rounds) -> Decisions:
     """``plugs`` are asked only what they would refuse; ``rounds`` is whoever goes on with what was decided."""
     inventory = LocalInventory(clock, conf.compute.service_down_time)
     poke = poker(rounds.place, agents)
@@ -75,23 +76,16 @@ def decisions(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agents, 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Calls:
-    """How to call for a round at once: of placing, and of looking at hosts. Neither waits."""
-
-    place: Callable[[], None]
-    look_at_hosts: Callable[[], None]
-
-
 class Rounds:
-    """What goes on without a request. There may be several, in processes of their own: each decision is one transaction."""
+    """What goes on without a request (implements :class:`zun.interfaces.rpc.Rounds`). There may be several, in processes of their own:
+    each decision is one transaction."""
 
     def __init__(self, conf: cfg.ConfigOpts, store: Store, agents: Agents, clock: Clock) -> None:
         inventory = LocalInventory(clock, conf.compute.service_down_time)
         self._place = Place(store, inventory, clock=clock, poke=lambda host: agents.on(host).look())
         forget = Forget(store, clock=clock, retention=conf.events.retention, most=conf.events.most)
         self._sweep = Sweep(store, clock=clock, service_down_time=conf.compute.service_down_time, forget=forget.run)
-        self._tickets = tickets(conf, store, agents, clock)
+        self.streams = tickets(conf, store, agents, clock)
         self.placing = Pulse("conductor-place", self._place.run, every=PLACE_EVERY)
         # A host that was up when this process ended is given one round to say that it still is.
         self._sweeping = Pulse("conductor-sweep", self._sweep_all, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
@@ -101,9 +95,9 @@ class Rounds:
         self._draining = Pulse("conductor-drain", drain.run, every=SWEEP_EVERY)
         self.desk = Desk(store, inventory, clock=clock, poke=poke, vault=secrets.vault(conf))
 
-    def calls(self) -> Calls:
-        """How this process calls for them."""
-        return Calls(self.placing.poke, self.look_at_hosts)
+    def place(self) -> None:
+        """Look at once for what waits for a host."""
+        self.placing.poke()
 
     def look_at_hosts(self) -> None:
         """Look at once at the hosts: at those that fall silent, and those that are drained."""
@@ -121,7 +115,7 @@ class Rounds:
             pulse.stop()
 
     def _sweep_all(self) -> None:
-        self._tickets.sweep()
+        self.streams.sweep()
         self._sweep.run()
 
 

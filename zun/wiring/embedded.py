@@ -53,7 +53,7 @@ class Embedded:
         plugs = host.plugs(conf, self.runtime)
         agents: dict[str, Agent] = {}
         self.rounds = Rounds(conf, self.store, local.LocalAgents(agents), clock)
-        decided = decisions(conf, self.store, plugs, local.LocalAgents(agents), clock, self.rounds.calls())
+        decided = decisions(conf, self.store, plugs, local.LocalAgents(agents), clock, self.rounds)
         conductor = local.link(Conductor, self.rounds.desk)  # type: ignore[type-abstract]
         # A create that waits from before a long pause must not find its only host down because that has not said hello yet.
         self.agent = host.agent(conf, conductor, plugs, clock, fault, greeted=self.rounds.placing.start)

@@ -1,0 +1,133 @@
+"""The service as several processes: API, two conductors, a host's agent, a stream proxy; MariaDB and RabbitMQ between them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import bcrypt
+import pytest
+import requests
+
+from tests.brokers import RabbitMQ
+from tests.engines import Dockerd
+from tests.servers import Server
+from tests.service.aio import PATIENCE, Aio, eventually
+
+PASSWORD = "of the tests"
+#: by name, the module of the command and the host name that it has
+PARTS = {
+    "api": ("api", "controller"),
+    "conductor-1": ("conductor", "controller"),
+    "conductor-2": ("conductor", "controller-2"),
+    "compute": ("compute", "host-1"),
+    "wsproxy": ("wsproxy", "controller"),
+}
+
+
+class Distributed(Aio):
+    """The processes by their names; what :class:`Aio` does to its one process is done to all of them."""
+
+    def __init__(self, folder: Path, engine: Dockerd, database: str, broker: RabbitMQ) -> None:
+        super().__init__(folder, engine)
+        self.proxy_port = _free_port()
+        users = folder / "users"
+        users.write_text(
+            "".join(f"{name}:{bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}\n" for name in ("admin", "reader"))
+        )
+        self.config.write_text(
+            f"[DEFAULT]\ntransport_url = {broker.url}\nrpc_response_timeout = 10\nstate_path = {self.state}\n"
+            "default_image_pull_policy = ifnotpresent\n"
+            f"[database]\nconnection = {database}\n"
+            f"[api]\nport = {self.port}\nauth_strategy = basic\n"
+            f"[basic_auth]\nuser_file = {users}\nusers = admin:project-1:admin,member,reader\n"
+            f"[docker]\nsocket_path = {engine.socket}\n"
+            f"[compute]\nreserved_host_memory = 0\nheartbeat_interval = 2\n"
+            f"[websocket_proxy]\nwsproxy_port = {self.proxy_port}\nbase_url = ws://127.0.0.1:{self.proxy_port}/\n"
+            # RabbitMQ 3.10 cannot go on with a quorum queue that is younger than three minutes when it is killed.
+            "[oslo_messaging_rabbit]\nrabbit_quorum_queue = false\namqp_durable_queues = true\n"
+        )
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def password(self) -> str:
+        """See Aio."""
+        return PASSWORD
+
+    def start(self, fault: str | None = None, *, engine_away: bool = False) -> None:
+        """Start all of them and wait until the host is up."""
+        self.manage("db", "upgrade")
+        for name in PARTS:
+            self.begin(name)
+        eventually(lambda: self._up(engine_away), f"the service answers; its logs: {self.folder}")
+
+    def manage(self, *words: str) -> None:
+        """zun-manage."""
+        command = [sys.executable, "-m", "zun.cmd.manage", "--config-file", str(self.config), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+        assert done.returncode == 0, done.stderr
+
+    def begin(self, name: str) -> None:
+        """Start one process."""
+        module, host = PARTS[name]
+        own = self.folder / f"{name}.conf"
+        own.write_text(f"[DEFAULT]\nhost = {host}\n")
+        command = [sys.executable, "-m", f"zun.cmd.{module}", "--config-file", str(self.config), "--config-file", str(own)]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, cwd=Path(__file__).parents[2], env=dict(os.environ)
+            )
+
+    def end(self, name: str, how: signal.Signals = signal.SIGKILL) -> int:
+        """End one process; returns its exit code."""
+        process = self._running.pop(name)
+        process.send_signal(how)
+        return process.wait(PATIENCE)
+
+    def wait_for_end(self, name: str) -> int:
+        """Until a process has ended by itself; returns its exit code."""
+        return self._running.pop(name).wait(PATIENCE)
+
+    def log_of(self, name: str) -> str:
+        """What a process has logged."""
+        return (self.folder / f"{name}.log").read_text()
+
+    def _up(self, engine_away: bool) -> bool:
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                pytest.fail(f"{name} ended by itself:\n{self.log_of(name)[-3000:]}")
+        try:
+            return any(service["state"] == "up" for service in self.get("/services").json().get("services", []))
+        except requests.ConnectionError:
+            return False
+
+    def _end(self, how: signal.Signals) -> int:
+        codes = [self.end(name, how) for name in list(self._running)]
+        return max(codes, default=0)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def distributed(engine: Dockerd, mariadb: Server, broker: RabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Distributed]:
+    """A distributed service for the tests of a module, running, on an empty database: whatever they end they begin again."""
+    with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE IF EXISTS distributed")
+        cursor.execute("CREATE DATABASE distributed CHARACTER SET utf8mb4")
+    made = Distributed(tmp_path_factory.mktemp("distributed"), engine, mariadb.url("distributed"), broker)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.clean()

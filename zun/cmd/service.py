@@ -1,0 +1,63 @@
+"""How a process of the distributed service is run: it serves until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from oslo_config import cfg
+from oslo_log import log
+
+from zun import conf as zun_conf
+from zun import errors
+
+LOG = logging.getLogger(__name__)
+
+STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
+
+
+class Process(Protocol):
+    """What serves."""
+
+    def start(self) -> None:
+        """Begin, in threads of its own."""
+
+    def stop(self) -> None:
+        """End, within seconds."""
+
+
+def configure(prog: str, arguments: Sequence[str], files: list[str] | None = None) -> cfg.ConfigOpts:
+    """The configuration: of ``--config-file`` and ``--config-dir``, or else of the usual places (/etc/zun/zun.conf). Raises cfg.Error."""
+    conf = zun_conf.new()
+    conf(list(arguments), project="zun", prog=prog, default_config_files=files)
+    log.setup(conf, "zun")
+    return conf
+
+
+def run(prog: str, arguments: Sequence[str] | None, make: Callable[[cfg.ConfigOpts], Process]) -> int:
+    """Serve until told to stop. Returns the exit code: 1 where the process cannot begin."""
+    os.umask(0o077)
+    # Blocked here, so in every thread, and waited for below: a handler could run just before the main thread falls asleep for ever.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        conf = configure(prog, sys.argv[1:] if arguments is None else arguments)
+    except cfg.Error as cause:
+        print(f"{prog}: {cause}", file=sys.stderr)
+        return 1
+    try:
+        Path(conf.state_path).mkdir(mode=0o700, parents=True, exist_ok=True)
+        process = make(conf)
+        process.start()
+    except (OSError, ValueError, cfg.Error, errors.ZunError) as cause:
+        LOG.error("%s cannot begin: %s", prog, cause)
+        return 1
+    LOG.info("%s serves as %s", prog, conf.host)
+    signal.sigwait(STOPPING)
+    LOG.info("%s stops", prog)
+    process.stop()
+    return 0
