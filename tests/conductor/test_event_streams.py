@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from zun.conductor.events import onward
+from zun import errors
+from zun.conductor.events import after, onward
 from zun.db.migrate import upgrade
 from zun.db.store import SqlStore
 from zun.domain.event import Event, Kind, What
@@ -62,6 +63,17 @@ def test_without_a_cursor_it_is_now(store: SqlStore) -> None:
     with store.read() as tx:
         found = onward(tx, "a", None, {}, 10)
     assert (found.events, found.cursor, found.reset) == ([], 2, False)
+
+
+@pytest.mark.parametrize("cursor", [3, 4, 10**17])
+def test_a_cursor_that_no_event_has_had_yet_is_none(store: SqlStore, cursor: int) -> None:
+    """It is of another database, or of this one before it was set back: events that will have it would be taken for seen."""
+    tell(store, "a", "a")
+    with store.read() as tx:
+        with pytest.raises(errors.EventsGone):
+            after(tx, "a", cursor, {}, 10)
+        assert after(tx, "a", 2, {}, 10).events == []
+        assert onward(tx, "a", cursor, {}, 10).reset
 
 
 def test_what_is_gone_is_said_to_be_and_passed_by(store: SqlStore) -> None:

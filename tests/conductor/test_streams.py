@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from zun import errors
 from zun.conductor.streams import WAITING, WATCHERS, Streams
@@ -133,6 +134,17 @@ def test_a_container_that_is_gone_opens_nothing(desk: Desk) -> None:
         tx.drop(row)
     with pytest.raises(errors.Unauthorized):
         desk.streams.redeem(token, C, None)
+
+
+def test_a_container_that_no_host_has_opens_nothing_and_its_ticket_is_kept(desk: Desk) -> None:
+    token = desk.issue()
+    with desk.store.write() as tx:
+        row = tx.get(Sandbox, "s")
+        assert row is not None
+        tx.save(replace(row, host=None))
+    with pytest.raises(errors.Unauthorized):
+        desk.streams.redeem(token, C, None)
+    assert (desk.agent.asked, len(desk.tickets())) == ([], 1)
 
 
 def test_commands_that_wait_are_bounded_and_those_that_waited_in_vain_make_room(desk: Desk) -> None:
