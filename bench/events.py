@@ -22,7 +22,7 @@ from zun.drivers.runtime.docker_http import DockerHttp
 from zun.drivers.runtime.labels import CONTAINER
 
 TARGET_MS = 100.0
-PATIENCE = 20.0
+PATIENCE = 60.0
 #: containers that die and start beside each other
 BESIDE = 4
 #: the engine's word for what happened, and the status that the service makes of it
