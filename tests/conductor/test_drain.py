@@ -488,6 +488,7 @@ def test_another_drain_does_not_bring_back_what_an_earlier_one_has_stopped(world
     operator.drain()
     operator.enable(restart=True)
     assert status(world, early, late) == [Status.STOPPED, Status.RUNNING]
+    assert operator.service().drain_state is None, "nothing else is waited for"
 
 
 def test_a_drain_before_all_is_back_forgets_none(world, operator):
