@@ -5,7 +5,21 @@ from __future__ import annotations
 from functools import partial
 
 from cloud import daemons, fabric, furniture, schemas, software
-from cloud.services import agents, cinder, docker, glance, keystone, mariadb, memcached, neutron, openvswitch, placement, rabbitmq, registry
+from cloud.services import (
+    agents,
+    cinder,
+    docker,
+    glance,
+    keystone,
+    mariadb,
+    memcached,
+    neutron,
+    openvswitch,
+    placement,
+    rabbitmq,
+    registry,
+    zun,
+)
 from cloud.steps import Step
 from cloud.world import HOSTS, NETWORK, World
 
@@ -14,7 +28,7 @@ _SWITCHES = (NETWORK, *HOSTS)
 
 def steps(world: World) -> list[Step]:
     """All there is to do; each step does nothing where all is well already."""
-    return [*_ground(world), *_tables(world), *_services(world), *_agents(world), *_furniture(world)]
+    return [*_ground(world), *_tables(world), *_services(world), *_agents(world), *_furniture(world), *_ours(world)]
 
 
 def _ground(world: World) -> list[Step]:
@@ -87,4 +101,15 @@ def _furniture(world: World) -> list[Step]:
         Step("users and catalog", partial(furniture.furnish, world, "identity"), ["keystone"]),
         Step("networks", partial(furniture.furnish, world, "networks"), ["users and catalog", "neutron", "reports of all agents"]),
         Step("volume types", partial(furniture.furnish, world, "volumes"), ["users and catalog", "cinder"]),
+    ]
+
+
+def _ours(world: World) -> list[Step]:
+    tables = "tables of zun"
+    return [
+        Step("environment of zun", zun.install, ["packages of the distribution"]),
+        Step(tables, partial(zun.schema, world), ["environment of zun", "mariadb"]),
+        Step("zun's api", partial(zun.start_api, world), [tables, "rabbitmq", "keystone"]),
+        Step("zun's conductor", partial(zun.start_conductor, world), [tables, "rabbitmq"]),
+        Step("zun's stream proxy", partial(zun.start_proxy, world), [tables, "rabbitmq"]),
     ]

@@ -1,0 +1,95 @@
+"""Our own service, out of the sources beside this: its API, a conductor and a stream proxy, on the controller."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from cloud import daemons, ini
+from cloud.daemons import Daemon, listens
+from cloud.services import settings
+from cloud.world import World, write_private
+from tools import environment
+
+SERVICE = "zun"
+PROXY_PORT = 6784
+
+
+def install() -> bool:
+    """See that the environment of those who work on it is here: the processes run in that. Raises Trouble."""
+    wanted = environment.development()
+    if environment.ready(wanted):
+        return False
+    environment.make(wanted)
+    return True
+
+
+def schema(world: World) -> bool:
+    """See that it has its tables, those of these sources. Returns whether anything was to be done."""
+    mark = world.folder / "schemas" / SERVICE
+    wanted = environment.fingerprint(environment.development()) + _revisions()
+    if mark.exists() and mark.read_text() == wanted:
+        return False
+    write_private(_file(world), _text(world))
+    daemons.run(world, "zun-schema", _program("zun-manage"), "--config-file", str(_file(world)), "db", "upgrade")
+    mark.parent.mkdir(exist_ok=True)
+    mark.write_text(wanted)
+    return True
+
+
+def start_api(world: World) -> bool:
+    """See that the API answers."""
+    node = world.controller
+    return daemons.start(world, _daemon(world, "zun-api", listens(node.address, world.port("container"))))
+
+
+def start_conductor(world: World) -> bool:
+    """See that somebody decides where containers go."""
+    return daemons.start(world, _daemon(world, "zun-conductor", lambda: True))
+
+
+def start_proxy(world: World) -> bool:
+    """See that streams can be had."""
+    return daemons.start(world, _daemon(world, "zun-wsproxy", listens(world.controller.address, PROXY_PORT)))
+
+
+def _daemon(world: World, name: str, ready: Callable[[], bool]) -> Daemon:
+    command = [_program(name), "--config-file", str(_file(world))]
+    return Daemon(name, world.controller, command, ready, {_file(world): _text(world)})
+
+
+def _text(world: World) -> str:
+    node = world.controller
+    own: ini.Settings = {
+        "DEFAULT": {"host": node.name, "state_path": str(settings.state(node, SERVICE))},
+        "api": {"host_ip": node.address, "port": world.port("container")},
+        # What application credentials may call is said by the type of a service, not by its name.
+        "keystone_authtoken": {"service_type": "container"},
+        "secrets": {"encryption_keys": [_key(world)]},
+        "websocket_proxy": {
+            "wsproxy_host": node.address,
+            "wsproxy_port": PROXY_PORT,
+            "base_url": f"ws://{node.address}:{PROXY_PORT}/",
+        },
+    }
+    return ini.render(ini.merged(settings.common(world, SERVICE), own))
+
+
+def _key(world: World) -> str:
+    """A key of the form that the service takes, another one in each cloud."""
+    return base64.urlsafe_b64encode(hashlib.sha256(f"secrets of zun {world.secrets['user/zun']}".encode()).digest()).decode()
+
+
+def _revisions() -> str:
+    folder = environment.REPOSITORY / "zun" / "db" / "migrations" / "versions"
+    return "".join(sorted(path.name for path in folder.glob("*.py")))
+
+
+def _program(name: str) -> str:
+    return environment.development().program(name)
+
+
+def _file(world: World) -> Path:
+    return settings.folder(world.controller, SERVICE) / "zun.conf"
