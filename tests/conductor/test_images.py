@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.world import ME, World
 from zun import errors
+from zun.conductor.images import located
 from zun.domain.action import Action, ActionState, Caller
 from zun.domain.host_image import Image, ImageState, own_name
 from zun.domain.lifecycle import Status
@@ -134,6 +137,61 @@ def test_an_image_in_use_is_not_deleted(world: World) -> None:
     world.images.delete(ME, image)
     world.settle()
     assert not images(world)
+
+
+class Meanwhile:
+    """A transaction in which, once an image is held, it turns out that somebody was quicker."""
+
+    def __init__(self, tx: Any, status: ImageState | None) -> None:
+        self._tx, self._status = tx, status
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tx, name)
+
+    def get(self, entity: type, uuid: str) -> Any:
+        found = self._tx.get(entity, uuid)
+        if entity is not Image:
+            return found
+        return None if self._status is None else replace(found, status=self._status)
+
+
+@pytest.mark.parametrize("status", [None, ImageState.DELETING])
+def test_an_image_that_is_deleted_while_it_is_chosen_is_looked_for_again(world: World, status: ImageState | None) -> None:
+    source = world.create()
+    world.images.commit(ME, source, "mine", None)
+    world.settle()
+    container = replace(source, image="mine", uuid="new")
+    with world.store.write() as tx, pytest.raises(errors.StaleRow):
+        located(Meanwhile(tx, status), world.sandbox(source), container, None)
+
+
+def test_of_several_accounts_a_commit_goes_with_its_container_s_own_or_else_the_oldest(world: World, account: Registry) -> None:
+    second = world.registries.create(ME, {"domain": DOMAIN, "name": "second", "username": "robot", "password": "sesame"})
+    world.registries.create(ME, {"domain": "other.example", "username": "robot", "password": "of the other"})
+    theirs = world.create(image="team/web:1", registry="second", image_pull_policy="always")
+    assert world.images.commit(ME, theirs, f"{DOMAIN}/team/new", "1").registry_id == second.uuid
+    assert world.images.commit(ME, world.create(), f"{DOMAIN}/team/new", "2").registry_id == account.uuid
+    assert world.images.commit(ME, theirs, "nowhere.example/team/new", "1").registry_id is None
+
+
+def test_a_registry_that_an_image_was_brought_from_stays(world: World, account: Registry) -> None:
+    image = world.images.pull(ME, WEB, "one", "ours")
+    world.settle()
+    with pytest.raises(errors.RegistryInUse):
+        world.registries.delete(account)
+    world.images.delete(ME, image)
+    world.settle()
+    world.registries.delete(account)
+
+
+def test_an_account_is_never_for_an_image_of_another_registry(world: World, account: Registry) -> None:
+    before = world.rows()
+    for image in ("evil.example/team/web:1", f"{DOMAIN}.evil.example/web", f"{DOMAIN}:5000/web", "docker.io/library/web"):
+        with pytest.raises(errors.InvalidValue, match="registry"):
+            world.create(image=image, registry="ours", settle=False)
+        with pytest.raises(errors.InvalidValue, match="registry"):
+            world.images.pull(ME, image, "one", "ours")
+    assert world.rows() == before
 
 
 def test_an_image_is_not_deleted_while_it_is_made(world: World) -> None:
