@@ -50,4 +50,6 @@ class _Tokens(auth_token.AuthProtocol):  # type: ignore[misc]
         except webob_exc.HTTPServiceUnavailable:
             failure = failures.of(errors.IdentityUnavailable(), self.retry_after)
             headers = dict(failure.headers)
-        return Response(body=failure.body, status=failure.status, content_type="application/json", headerlist=None, headers=headers)
+        answer = Response(body=failure.body, status=failure.status, content_type="application/json")
+        answer.headers.update(headers)
+        return answer
