@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from zun.api.derive import is_time
+from zun.api.shown import Link
 from zun.api.views import Shape
 from zun.domain.model import MIN_VERSION, Declared, Json, Version
 
@@ -17,13 +18,6 @@ from zun.domain.model import MIN_VERSION, Declared, Json, Version
 REFERENCE = "#/components/schemas/{name}"
 
 TIME = "UTC: `YYYY-MM-DD HH:MM:SS[.ffffff]` in containers and capsules, `YYYY-MM-DDTHH:MM:SS.ffffff` elsewhere"
-
-
-class Link(msgspec.Struct, frozen=True):
-    """Where a resource is."""
-
-    href: str
-    rel: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +39,34 @@ class Many:
     links: bool = False
     paged: bool = True
     more: Mapping[str, Any] = field(default_factory=dict)
+    #: of each item, besides what its shape has
+    each: Mapping[str, Any] = field(default_factory=dict)
 
 
-#: an object that is described in words only
-AnyJson = dict[str, Any]
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """A list of things in another one, without links of their own."""
+
+    shape: Shape
+
+
+class Changing:
+    """What has changed its form: each form with the microversion from which on it is the answer, the oldest first."""
+
+    def __init__(self, *forms: tuple[Version, Any]) -> None:
+        self._forms = forms
+
+    def at(self, version: Version) -> Any:
+        """The form at a microversion; the oldest one before all."""
+        return next((form for since, form in reversed(self._forms) if since <= version), self._forms[0][1])
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One form or another, as it was asked for."""
+
+    forms: tuple[Any, ...]
+
 
 #: what a route may say of its answer: a thing, a list of things, or any type that msgspec knows
 Shows = Any
@@ -63,10 +81,16 @@ class Schemas:
 
     def of(self, shows: Shows) -> Json:
         """The schema of an answer."""
+        if isinstance(shows, Changing):
+            return self.of(shows.at(self._version))
+        if isinstance(shows, Either):
+            return {"anyOf": [self.of(each) for each in shows.forms]}
+        if isinstance(shows, Inner):
+            return {"type": "array", "items": self._thing(shows.shape, links=False, more={})}
         if isinstance(shows, Many):
-            item = self._thing(shows.shape, shows.links, {})
+            item = self._thing(shows.shape, shows.links, shows.each)
             members: Json = {shows.key: {"type": "array", "items": item}}
-            members |= {name: self.typed(hint) for name, hint in shows.more.items()}
+            members |= {name: self.of(hint) for name, hint in shows.more.items()}
             if shows.paged:
                 members["next"] = {"type": ["string", "null"], "description": "the address of the next part"}
             return _object(members)
@@ -86,30 +110,46 @@ class Schemas:
             self.components[shape.name] = {}
             self.components[shape.name] = self._shape(shape)
         thing: Json = {"$ref": REFERENCE.format(name=shape.name)}
-        extra = {name: self.typed(hint) for name, hint in more.items()}
+        extra = {name: self.of(hint) for name, hint in more.items()}
         if links:
             extra["links"] = self.typed(list[Link])
         return {"allOf": [thing, _object(extra)]} if extra else thing
 
     def _shape(self, shape: Shape) -> Json:
         shown = shape.members(self._version)
-        members = {name: self.member(declared) for name, declared in shown.items()}
-        members |= {name: self.typed(returned(make)) for name, make in shape.computed(self._version).items()}
+        members = {name: self.member(declared, shape.types.get(name)) for name, declared in shown.items()}
+        members |= {name: self.computed(shape, name) for name in shape.computed(self._version)}
         required = [name for name in members if name not in shape.admin]
         return {"type": "object", "properties": members, "required": required}
 
-    def member(self, declared: Declared) -> Json:
-        """The schema of a field as it is shown."""
+    def computed(self, shape: Shape, name: str) -> Json:
+        """The schema of a member that no column holds."""
+        make = shape.computed(self._version)[name]
+        said = [about_computed(make)] if about_computed(make) else []
+        if shape.since(name) > MIN_VERSION:
+            said.append(f"since microversion {shape.since(name)}")
+        schema = self.typed(returned(make))
+        return {**schema, "description": "; ".join(said)} if said else schema
+
+    def member(self, declared: Declared, shown_as: Any = None) -> Json:
+        """The schema of a field as it is shown; ``shown_as`` is its type where that says more than the field's own."""
         about = declared.field
         if is_time(declared):
             return {"type": ["string", "null"], "description": TIME}
-        schema = self.typed(declared.type if about.show is None else returned(about.show))
+        own = declared.type if about.show is None else returned(about.show)
+        schema = self.typed(own if shown_as is None else shown_as)
         said = [about.doc] if about.doc else []
         if about.admin:
             said.append("shown to administrators only, unless the policy says otherwise")
         if about.shown_since > MIN_VERSION:
             said.append(f"since microversion {about.shown_since}")
         return {**schema, "description": "; ".join(said)} if said else schema
+
+
+def about_computed(make: Callable[..., Any]) -> str:
+    """What a function says of the member that it makes: the first sentence of its docstring."""
+    text = "" if isinstance(make, type) else inspect.getdoc(make) or ""
+    return text.partition("\n\n")[0].replace("\n", " ").rstrip(".")
 
 
 def _object(members: Json) -> Json:

@@ -8,14 +8,16 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from zun import errors
 from zun.api import upload
 from zun.api.arguments import ExecSize, PathOf, TerminalSize
 from zun.api.call import Call, Streamed
+from zun.api.shown import PathFacts
 from zun.conductor.archives import Outgoing
 from zun.domain.model import Version
 from zun.interfaces.streams import PathStat
@@ -30,8 +32,8 @@ DATA = "data"
 class Archive(msgspec.Struct, frozen=True, kw_only=True):
     """A tar archive, in Base64 from microversion 1.25 on, and what is at the path."""
 
-    data: str
-    stat: dict[str, Any]
+    data: Annotated[str, Meta(description="the archive")]
+    stat: PathFacts
 
 
 def put_form(call: Call) -> Callable[..., Iterator[bytes]]:

@@ -89,24 +89,24 @@ class Pull(msgspec.Struct, frozen=True, kw_only=True):
     registry: Annotated[
         str | None, Field(doc="name or uuid of the registry that opens it", create=kinds.REGISTRY, since=Version(1, 41))
     ] = None
-    image_id: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
-    tag: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
-    size: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
-    image_pull_policy: Annotated[str | None, Field(create=kinds.ANYTHING)] = None
+    image_id: Annotated[str | None, Field(doc="has no effect", create=kinds.ANYTHING)] = None
+    tag: Annotated[str | None, Field(doc="has no effect", create=kinds.ANYTHING)] = None
+    size: Annotated[str | None, Field(doc="has no effect", create=kinds.ANYTHING)] = None
+    image_pull_policy: Annotated[str | None, Field(doc="has no effect", create=kinds.ANYTHING)] = None
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
     """Where images are searched for, and whether the name must be all of theirs."""
 
-    image_driver: Annotated[str | None, Field(create=kinds.IMAGE_DRIVER)] = None
-    exact_match: Annotated[bool, Field(create=kinds.BOOLEAN)] = False
+    image_driver: Annotated[str | None, Field(doc="who searches", create=kinds.IMAGE_DRIVER)] = None
+    exact_match: Annotated[bool, Field(doc="the name is all of the image's name", create=kinds.BOOLEAN)] = False
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """What the new image is called."""
 
-    repository: Annotated[str, Field(create=kinds.IMAGE, required=True)]
-    tag: Annotated[str | None, Field(create=kinds.TAG)] = None
+    repository: Annotated[str, Field(doc="what it is called; with a registry's name it is sent there", create=kinds.IMAGE, required=True)]
+    tag: Annotated[str | None, Field(doc="its tag; `latest` unless said", create=kinds.TAG)] = None
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,35 +174,35 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True):
 class Rename(msgspec.Struct, frozen=True, kw_only=True):
     """The new name."""
 
-    name: Annotated[str, Field(create=kinds.NEW_NAME, required=True)]
+    name: Annotated[str, Field(doc="the new name", create=kinds.NEW_NAME, required=True)]
 
 
 class Attach(msgspec.Struct, frozen=True, kw_only=True):
     """The network or the port; neither leaves the choice to the service."""
 
-    network: Annotated[str | None, Field(create=structures.ID_OR_NAME)] = None
-    port: Annotated[str | None, Field(create=structures.ID_OR_NAME)] = None
-    fixed_ip: Annotated[str | None, Field(create=structures.ADDRESS)] = None
+    network: Annotated[str | None, Field(doc="the network, by uuid or name", create=structures.ID_OR_NAME)] = None
+    port: Annotated[str | None, Field(doc="the port, by uuid or name", create=structures.ID_OR_NAME)] = None
+    fixed_ip: Annotated[str | None, Field(doc="the address that it shall have there", create=structures.ADDRESS)] = None
 
 
 class Detach(msgspec.Struct, frozen=True, kw_only=True):
     """The network or the port."""
 
-    network: Annotated[str | None, Field(create=structures.ID_OR_NAME)] = None
-    port: Annotated[str | None, Field(create=structures.ID_OR_NAME)] = None
+    network: Annotated[str | None, Field(doc="the network, by uuid or name", create=structures.ID_OR_NAME)] = None
+    port: Annotated[str | None, Field(doc="the port, by uuid or name", create=structures.ID_OR_NAME)] = None
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """A security group, by id or name."""
 
-    name: Annotated[str, Field(create=structures.ID_OR_NAME, required=True)]
+    name: Annotated[str, Field(doc="the security group, by uuid or name", create=structures.ID_OR_NAME, required=True)]
 
 
 class MakeNetwork(msgspec.Struct, frozen=True, kw_only=True):
     """The network of Neutron that containers shall be able to use; ``name`` has no effect."""
 
-    neutron_net_id: Annotated[str, Field(create=kinds.NETWORK_ID, required=True)]
-    name: Annotated[str | None, Field(create=kinds.NETWORK_NAME)] = None
+    neutron_net_id: Annotated[str, Field(doc="the network, by its uuid in Neutron", create=kinds.NETWORK_ID, required=True)]
+    name: Annotated[str | None, Field(doc="has no effect", create=kinds.NETWORK_NAME)] = None
 
 
 class PathOf(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,16 +6,20 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from zun import errors
 from zun.api import containers, idempotency, paging, paths, pods, reading, templates
 from zun.api.arguments import CreateCapsule, DeleteCapsule, List
 from zun.api.call import Answer, Call
 from zun.api.grammar import Reader
 from zun.api.reading import excerpt
+from zun.api.shown import Address
 from zun.api.views import Shape
 from zun.domain import kinds
 from zun.domain.capsule import CapsuleWish, in_order, phase, ready
 from zun.domain.container import Container
+from zun.domain.lifecycle import Status
 from zun.domain.model import Json, Version
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.store import Page, Transaction
@@ -23,12 +27,91 @@ from zun.interfaces.store import Page, Transaction
 PULL_POLICY = "container:create:image_pull_policy"
 
 #: before it, members of the JSON had other names, and some said nothing
-_RENAMED = Version(1, 32)
+RENAMED = Version(1, 32)
 
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NAME = re.compile(kinds.NAME_PATTERN[:-1] + r"\Z")
 
-SHAPE = Shape(Sandbox)
+
+class _Known(msgspec.Struct, frozen=True):
+    """What is read off a capsule's containers."""
+
+    status: Status
+    reason: str | None
+    ready: bool
+
+
+def _status(row: Sandbox, known: _Known) -> Status:
+    """Where it stands, read off its containers."""
+    return known.status
+
+
+def _reason(row: Sandbox, known: _Known) -> str | None:
+    """Why it is so, and of which of its containers that is."""
+    return known.reason
+
+
+def _ready(row: Sandbox, known: _Known) -> bool:
+    """All its regular containers are ready."""
+    return known.ready
+
+
+def _name(row: Sandbox, known: _Known) -> str | None:
+    """The capsule's name."""
+    return row.name
+
+
+def _labels(row: Sandbox, known: _Known) -> dict[str, str]:
+    """The capsule's labels."""
+    return row.labels
+
+
+def _policy(row: Sandbox, known: _Known) -> str | None:
+    """The name of its restart policy."""
+    return row.restart_policy.get("Name")
+
+
+def _nothing(row: Sandbox, known: _Known) -> list[str]:
+    """Always empty."""
+    return []
+
+
+def _no_volumes(row: Sandbox, known: _Known) -> dict[str, str]:
+    """Always empty."""
+    return {}
+
+
+def _no_version(row: Sandbox, known: _Known) -> str:
+    """Always empty."""
+    return ""
+
+
+_READ = {"status": _status, "status_reason": _reason}
+
+SHAPE = Shape(
+    Sandbox,
+    name="Capsule",
+    computed={**_READ, "ready": _ready},
+    since={"ready": templates.MORE},
+    types={"addresses": dict[str, list[Address]]},
+)
+#: up to 1.31 members had other names, and some are constants
+OLDER = Shape(
+    Sandbox,
+    name="Capsule",
+    without=("name", "labels", "restart_policy"),
+    computed={
+        **_READ,
+        "meta_name": _name,
+        "meta_labels": _labels,
+        "restart_policy": _policy,
+        "volumes_info": _no_volumes,
+        "containers_uuids": _nothing,
+        "init_containers_uuids": _nothing,
+        "capsule_version": _no_version,
+    },
+    types={"addresses": dict[str, list[Address]]},
+)
 
 # -- which capsule --------------------------------------------------------------------------------
 
@@ -180,22 +263,10 @@ def _one(call: Call, row: Sandbox, members: Iterable[Container]) -> Json:
     def shown(init: bool) -> list[Json]:
         return [{**view(one), "image_driver": None} for one in ordered if one.init is init]
 
-    found = {
-        **SHAPE.view(_hidden(call), call.version)(row, None),
-        "status": status.value,
-        "status_reason": reason,
+    shape = SHAPE if call.version >= RENAMED else OLDER
+    return {
+        **shape.view(_hidden(call), call.version)(row, _Known(status, reason, ready(ordered))),
         "containers": shown(False),
         "init_containers": shown(True),
         "links": paths.links(call.host_url, "capsules", row.uuid),
     }
-    if call.version >= templates.MORE:
-        found["ready"] = ready(ordered)
-    return found if call.version >= _RENAMED else _before_renaming(found)
-
-
-def _before_renaming(found: Json) -> Json:
-    """The form of up to 1.31, with the constants that it had."""
-    renamed = {"name": "meta_name", "labels": "meta_labels"}
-    older = {renamed.get(name, name): value for name, value in found.items()}
-    older["restart_policy"] = found["restart_policy"].get("Name")
-    return {**older, "volumes_info": {}, "containers_uuids": [], "init_containers_uuids": [], "capsule_version": ""}

@@ -17,6 +17,7 @@ from zun.interfaces.store import Page, Transaction, Where
 
 
 def _start(row: Action, _: Any) -> str | None:
+    """When it was accepted (UTC)."""
     return exact_time(row.created_at)
 
 

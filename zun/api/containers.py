@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from zun import errors
 from zun.api import idempotency, paging, paths, streams
 from zun.api.arguments import Delete, Execute, List, Logs, Rename, Show, Top
 from zun.api.call import Answer, Call
 from zun.api.reading import excerpt
+from zun.api.shown import Address, HealthCheck
 from zun.api.views import Shape
 from zun.domain import kinds
 from zun.domain.container import Container, status_detail
@@ -20,7 +22,12 @@ from zun.domain.lifecycle import Status
 from zun.domain.model import Json, Version
 from zun.interfaces.store import Page
 
-SHAPE = Shape(Container, computed={"status_detail": status_detail})
+SHAPE = Shape(
+    Container,
+    computed={"status_detail": status_detail},
+    # of a container of a capsule there is no image driver to be told
+    types={"image_driver": str | None, "addresses": dict[str, list[Address]], "healthcheck": HealthCheck},
+)
 
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NAME = re.compile(kinds.NAME_PATTERN[:-1] + r"\Z")
@@ -35,17 +42,17 @@ MIB = 2**20
 class Executed(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a command: its output and exit code, or how to reach its stream."""
 
-    output: str | None
-    exit_code: int | None
-    exec_id: str | None
-    proxy_url: str | None
+    output: Annotated[str | None, Meta(description="what it wrote, of one that was waited for")]
+    exit_code: Annotated[int | None, Meta(description="of one that was waited for")]
+    exec_id: Annotated[str | None, Meta(description="of one with a terminal: its name")]
+    proxy_url: Annotated[str | None, Meta(description="of one with a terminal: where that is")]
 
 
 class ProcessTable(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """The processes of a container, as ``ps`` shows them."""
 
-    titles: list[str]
-    processes: list[list[str]]
+    titles: Annotated[list[str], Meta(description="of the columns")]
+    processes: Annotated[list[list[str]], Meta(description="a line each, by columns")]
 
 
 # -- which container ------------------------------------------------------------------------------

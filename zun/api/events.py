@@ -14,6 +14,7 @@ from zun.domain.stream import StreamKind
 
 
 def _time(row: Event, _: object) -> str | None:
+    """When it happened (UTC)."""
     return exact_time(row.created_at)
 
 

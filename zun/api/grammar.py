@@ -17,7 +17,7 @@ from zun import errors
 from zun.api import sentences
 from zun.api.derive import STRICT
 from zun.api.reading import Place, excerpt, path
-from zun.domain.model import MIN_VERSION, Bounds, Json, Kind, Version
+from zun.domain.model import MAX_VERSION, MIN_VERSION, Bounds, Json, Kind, Version
 
 
 class Reader:
@@ -62,8 +62,8 @@ class Node:
         """What the value means; None where it says nothing. Raises SchemaValidationError, InvalidValue, NotOffered."""
         raise NotImplementedError
 
-    def schema(self, bounds: Bounds) -> Json:
-        """The JSON Schema of the form, for documents about the API."""
+    def schema(self, bounds: Bounds, version: Version = MAX_VERSION) -> Json:
+        """The JSON Schema of the form at a microversion, for documents about the API."""
         raise NotImplementedError
 
 
@@ -77,7 +77,7 @@ class Leaf(Node):
         """The kind decides what null means."""
         return reader.leaf(self.kind, value, place)
 
-    def schema(self, bounds: Bounds) -> Json:
+    def schema(self, bounds: Bounds, version: Version = MAX_VERSION) -> Json:
         """The kind's own."""
         return self.kind.schema(bounds)
 
@@ -96,9 +96,9 @@ class Many(Node):
         reader.check(self._form(), value, place)
         return [self.of.read(item, (*place, number), reader) for number, item in enumerate(value or ())]
 
-    def schema(self, bounds: Bounds) -> Json:
+    def schema(self, bounds: Bounds, version: Version = MAX_VERSION) -> Json:
         """A list."""
-        return {**self._form(), "items": self.of.schema(bounds)}
+        return {**self._form(), "items": self.of.schema(bounds, version)}
 
     def _form(self) -> Json:
         return {"type": ["array", "null"] if self.null else "array", "minItems": self.least, "maxItems": self.most}
@@ -116,9 +116,9 @@ class Only(Node):
         if not any(type(value) is type(each) and value == each for each in self.values):
             raise refused(place, self.why)
 
-    def schema(self, bounds: Bounds) -> Json:
+    def schema(self, bounds: Bounds, version: Version = MAX_VERSION) -> Json:
         """The values."""
-        return {"enum": list(self.values)}
+        return {"enum": list(self.values), "description": f"may say nothing else: {self.why}"}
 
 
 @dataclass(frozen=True)
@@ -178,11 +178,19 @@ class Object(Node):
             if member.required and (name not in value or (value[name] is None and self.null_is_absent)):
                 raise errors.SchemaValidationError(field=excerpt(path((*place, name)), 255), rule="is required")
 
-    def schema(self, bounds: Bounds) -> Json:
-        """An object."""
+    def schema(self, bounds: Bounds, version: Version = MAX_VERSION) -> Json:
+        """An object, with what becomes of each of its members."""
+        known = {name: member for name, member in self.members.items() if version >= member.since}
         return {
             "type": ["object", "null"] if self.null else "object",
-            "properties": {name: member.node.schema(bounds) for name, member in self.members.items()},
-            "required": [name for name, member in self.members.items() if member.required],
+            "properties": {name: _described(member, member.node.schema(bounds, version)) for name, member in known.items()},
+            "required": [name for name, member in known.items() if member.required],
             "additionalProperties": self.extra,
         }
+
+
+def _described(member: Member, schema: Json) -> Json:
+    said = [member.doc] if member.doc else []
+    if member.since > MIN_VERSION:
+        said.append(f"since microversion {member.since}")
+    return {**schema, "description": "; ".join(said)} if said else schema

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from zun.api.answers import Schemas
+from zun.api.answers import REFERENCE, Schemas
+from zun.api.arguments import CreateCapsule
 from zun.api.derive import Form, Forms, Slot
+from zun.api.grammar import Object
+from zun.api.pod_fields import POD
 from zun.api.routes import Route, Who
+from zun.api.templates import TEMPLATE, Entry
+from zun.domain import kinds
 from zun.domain.model import MAX_VERSION, MIN_VERSION, Bounds, Json, Version
 
 DESCRIPTION = (
@@ -31,6 +36,17 @@ REASONS = {
 }
 
 _PARAMETER = re.compile("{([a-z_]+)(?::[a-z]+)?}")
+#: what a part of a path says
+_NAMED = {
+    "request_id": "the request that the action came of",
+    "project": "the project's id",
+    "name": "the class's name",
+    "container": "uuid or name of the container",
+}
+
+#: what may be in a capsule's template
+GRAMMARS: Mapping[str, Object] = {"CapsuleTemplate": TEMPLATE, "Pod": POD}
+
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -43,8 +59,9 @@ def document(routes: Sequence[Route], forms: Forms, version: Version = MAX_VERSI
             path = _PARAMETER.sub(r"{\1}", route.path)
             form = forms.get(route.options, route.entity, route.purpose, version)
             paths.setdefault(path, {})[route.method.lower()] = _operation(route, form, schemas, forms.bounds)
+    templates = {name: grammar.schema(forms.bounds, version) for name, grammar in GRAMMARS.items()}
     components: Json = {
-        "schemas": {**schemas.components, "Errors": _errors()},
+        "schemas": {**schemas.components, **templates, "Errors": _errors()},
         "securitySchemes": {
             "keystone": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
             "basic": {"type": "http", "scheme": "basic"},
@@ -75,7 +92,7 @@ def statuses(route: Route) -> list[int]:
 
 
 def _operation(route: Route, form: Form, schemas: Schemas, bounds: Bounds) -> Json:
-    shown: Json = {"description": "done" if route.status != 202 else "accepted; the work is done later"}
+    shown: Json = {"description": "done" if route.status != 202 else "accepted; the work is done later", "headers": _answer_headers(route)}
     if route.status != 204:
         shown["content"] = {"application/json": {"schema": schemas.of(route.shows)}}
     refusals = {
@@ -92,11 +109,10 @@ def _operation(route: Route, form: Form, schemas: Schemas, bounds: Bounds) -> Js
         "operationId": _identity(route),
         "summary": route.doc,
         "tags": [route.path.split("/")[2] if route.path.startswith("/v1/") else "discovery"],
-        "parameters": [*_path_parameters(route), _VERSION, *_query_parameters(route, form, bounds)],
+        "parameters": [*_path_parameters(route), _VERSION, *_more_headers(route, form), *_query_parameters(route, form, bounds)],
         "responses": {str(route.status): shown, **refusals},
+        "description": _about(route),
     }
-    if route.rule:
-        operation["description"] = f"Policy rule `{route.rule}`, by default: {route.who.value}."
     body = _body(route, form, bounds)
     if body is not None:
         operation["requestBody"] = {"content": {"application/json": {"schema": body}}, "required": bool(body["required"])}
@@ -105,17 +121,49 @@ def _operation(route: Route, form: Form, schemas: Schemas, bounds: Bounds) -> Js
     return operation
 
 
+def _about(route: Route) -> str:
+    """Since when there is the call, who may make it, what it has beside its answer."""
+    until = f" Up to microversion {route.until}." if route.until < MAX_VERSION else ""
+    rule = f" Policy rule `{route.rule}`, by default: {route.who.value}." if route.rule else " Anybody may call it."
+    streams = f" {route.streams}" if route.streams else ""
+    return f"Since microversion {route.since}.{until}{rule}{streams}"
+
+
+def _answer_headers(route: Route) -> Json:
+    headers: Json = {
+        "X-Openstack-Request-Id": {"schema": {"type": "string"}, "description": "the request's id, which its action and its events have"},
+        "OpenStack-API-Version": {"schema": {"type": "string"}, "description": "the microversion of the answer"},
+    }
+    if route.makes:
+        headers["Location"] = {"schema": {"type": "string"}, "description": "the address of what is made"}
+    return headers
+
+
+def _more_headers(route: Route, form: Form) -> Iterator[Json]:
+    """The headers that a call takes besides the microversion."""
+    if any(slot.key == "client_token" for slot in form.slots):
+        about = "an idempotency key, as `client_token`; since microversion 1.41"
+        yield {"name": "X-Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string"}, "description": about}
+    if route.path == "/v1/events":
+        about = "the cursor of the last event that was seen, of a client whose stream was cut; goes before `since`"
+        yield {"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}, "description": about}
+
+
 def _body(route: Route, form: Form, bounds: Bounds) -> Json | None:
     """The schema of what a call takes in its body, if it takes anything there."""
     if route.upload is not None:
-        return {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
-    slots = [slot for slot in form.slots if not slot.in_query or route.method in ("PUT", "PATCH")]
+        data = {"type": "string", "description": "a tar archive; in Base64 from microversion 1.25 on"}
+        return {"type": "object", "properties": {"data": data}, "required": ["data"]}
+    slots = [slot for slot in form.slots if not in_query(route, slot)]
     if not slots or route.method not in _WITH_BODY:
         return None
     members = {slot.name: _described(slot, bounds) for slot in slots}
     required = [slot.name for slot in slots if slot.required]
     schema: Json = {"type": "object", "properties": members, "required": required, "additionalProperties": False}
-    return {"type": "object", "properties": {route.wrapped: schema}, "required": [route.wrapped]} if route.wrapped else schema
+    if not route.wrapped:
+        return schema
+    inner = {**schema, "description": f"the {route.wrapped}"}
+    return {"type": "object", "properties": {route.wrapped: inner}, "required": [route.wrapped]}
 
 
 def _identity(route: Route) -> str:
@@ -125,7 +173,8 @@ def _identity(route: Route) -> str:
 
 def _path_parameters(route: Route) -> Iterator[Json]:
     for name in _PARAMETER.findall(route.path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        schema = {"type": "string", "minLength": 1}
+        yield {"name": name, "in": "path", "required": True, "schema": schema, "description": _NAMED.get(name, "its uuid or its name")}
 
 
 _VERSION: Json = {
@@ -138,10 +187,16 @@ _VERSION: Json = {
 }
 
 
+def in_query(route: Route, slot: Slot) -> bool:
+    """Whether an option is described as one of the query. Those of a call that changes something may be in its body, too; there they
+    belong where the call takes something that no query can say."""
+    return slot.in_query and route.method not in ("PUT", "PATCH") and route.options not in (CreateCapsule, Entry)
+
+
 def _query_parameters(route: Route, form: Form, bounds: Bounds) -> Iterator[Json]:
     """What is declared in the query; calls that change something take it in the body as well."""
     for slot in form.slots:
-        if slot.in_query and route.method not in ("PUT", "PATCH") and not route.wrapped:
+        if in_query(route, slot) and not route.wrapped:
             described = _described(slot, bounds)
             about = {"description": described.pop("description")} if "description" in described else {}
             yield {"name": slot.name, "in": "query", "required": slot.required, "schema": described, **about}
@@ -149,6 +204,8 @@ def _query_parameters(route: Route, form: Form, bounds: Bounds) -> Iterator[Json
 
 def _described(slot: Slot, bounds: Bounds) -> Json:
     schema = dict(slot.kind.schema(bounds))
+    if slot.kind is kinds.TEMPLATE:
+        schema = {"anyOf": [*({"$ref": REFERENCE.format(name=name)} for name in GRAMMARS), {"type": "string"}]}
     said = [slot.doc] if slot.doc else []
     if slot.since > MIN_VERSION:
         said.append(f"since microversion {slot.since}")

@@ -23,14 +23,17 @@ from zun.interfaces.store import Transaction
 
 
 def _memory_used(row: Host, used: Resources) -> int:
+    """MiB that sandboxes take of it."""
     return used.memory
 
 
 def _cpu_used(row: Host, used: Resources) -> float:
+    """Cores that sandboxes take of it."""
     return round(used.cpu + used.pcpu, 6)
 
 
 def _disk_used(row: Host, used: Resources) -> int:
+    """GiB that sandboxes take of it."""
     return used.disk
 
 
@@ -43,18 +46,22 @@ class _Known:
 
 
 def _number(row: Service, known: _Known) -> int:
+    """Its number."""
     return row.id
 
 
 def _state(row: Service, known: _Known) -> str:
+    """`up` or `down`."""
     return "up" if known.up else "down"
 
 
 def _drain_state(row: Service, known: _Known) -> Literal["draining", "drained", "restarting"] | None:
+    """How far its drain has come; null where it is not drained."""
     return drain_of_host.shown(row.drain_state, known.left)
 
 
 def _drain_left(row: Service, known: _Known) -> int:
+    """Containers that its drain has still to deal with."""
     return known.left
 
 

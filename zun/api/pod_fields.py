@@ -18,7 +18,7 @@ from zun.api.wishes import MOST_PORTS, MOST_VOLUMES, TEXTS
 from zun.domain import kinds, structures
 from zun.domain.capsule import MOST_CONTAINERS
 from zun.domain.kinds import MAX_TEXT, fixed, text
-from zun.domain.model import Bounds, Json, Kind
+from zun.domain.model import MAX_VERSION, Bounds, Json, Kind, Version
 from zun.domain.quantity import QUANTITY
 
 
@@ -98,9 +98,9 @@ class Amounts(Node):
                 Refused((), "only 'cpu' and 'memory' can be asked for.").read(value[name], (*place, name), reader)
         return self.known.read(value, place, reader)
 
-    def schema(self, bounds: Bounds) -> Json:
+    def schema(self, bounds: Bounds, version: Version = MAX_VERSION) -> Json:
         """An object."""
-        return self.known.schema(bounds)
+        return self.known.schema(bounds, version)
 
 
 _RESOURCES = _manifest(

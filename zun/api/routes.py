@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from zun.api import (
     archives,
@@ -21,9 +22,10 @@ from zun.api import (
     places,
     quotas,
     registries,
+    shown,
     streams,
 )
-from zun.api.answers import AnyJson, Many, One, Shows
+from zun.api.answers import Changing, Either, Inner, Many, One, Shows
 from zun.api.arguments import (
     Attach,
     Commit,
@@ -114,6 +116,11 @@ class Route:
     #: the one member of the body that has all else in it
     wrapped: str | None = None
 
+    @property
+    def makes(self) -> bool:
+        """Whether it makes something that has an address of its own."""
+        return self.method == "POST" and (self.purpose is Purpose.CREATE or self.options in (CreateCapsule, Entry))
+
 
 def _public(path: str, handler: Callable[[Call], Any], doc: str, shows: Shows) -> Route:
     return Route(method="GET", path=path, handler=handler, doc=doc, rule=None, who=Who.ANYBODY, shows=shows)
@@ -195,15 +202,26 @@ _BOTH = Strict.QUERY | Strict.BODY
 
 #: what calls answer
 CONTAINER = One(containers.SHAPE)
-ACTION = One(container_actions.SHAPE, links=False, more={"events": list[dict[str, Any]]})
-CAPSULE = One(capsules.SHAPE)
+STEPS: Mapping[str, Any] = {"events": Changing((MIN_VERSION, list[shown.Step]), (_OURS, list[shown.DetailedStep]))}
+OF_IMAGE: Mapping[str, Any] = {"image_uuid": Annotated[str, Meta(description="the image that it was done to")]}
+_ON: Mapping[str, Any] = {
+    "cursor": Annotated[int, Meta(description="where the next question goes on")],
+    "more": Annotated[bool, Meta(description="there is more than fits here")],
+}
+ACTION = One(container_actions.SHAPE, links=False, more=STEPS)
+_MEMBERS: Mapping[str, Any] = {"containers": Inner(containers.SHAPE), "init_containers": Inner(containers.SHAPE)}
+CAPSULE = Changing((MIN_VERSION, One(capsules.OLDER, more=_MEMBERS)), (capsules.RENAMED, One(capsules.SHAPE, more=_MEMBERS)))
+CAPSULES = Changing(
+    (MIN_VERSION, Many("capsules", capsules.OLDER, links=True, each=_MEMBERS)),
+    (capsules.RENAMED, Many("capsules", capsules.SHAPE, links=True, each=_MEMBERS)),
+)
 REGISTRY = One(registries.SHAPE, under="registry")
 
 # fmt: off
 ROUTES: tuple[Route, ...] = (
-    _public("/", discovery.versions, "Show the versions of the API.", shows=AnyJson),
-    _public("/v1", discovery.resources, "Show the resources of the API.", shows=AnyJson),
-    _public("/openapi.json", discovery.description, "Describe the API in OpenAPI's form.", shows=AnyJson),
+    _public("/", discovery.versions, "Show the versions of the API.", shows=shown.ApiVersions),
+    _public("/v1", discovery.resources, "Show the resources of the API.", shows=shown.ApiResources),
+    _public("/openapi.json", discovery.description, "Describe the API in OpenAPI's form.", shows=shown.OpenApi),
 
     _container("POST", "create", "", containers.create, Who.MEMBER, "Create a container.",
                status=202, options=Create, entity=Container, purpose=Purpose.CREATE, strict=_BOTH, shows=CONTAINER),
@@ -244,7 +262,7 @@ ROUTES: tuple[Route, ...] = (
          upload=archives.put_form),
     _ask("GET", "top", containers.top, Who.READER, "List a container's processes.", options=Top, strict=Strict.QUERY,
                shows=containers.ProcessTable),
-    _ask("GET", "stats", containers.stats, Who.READER, "Show what a container uses.", shows=AnyJson),
+    _ask("GET", "stats", containers.stats, Who.READER, "Show what a container uses.", shows=shown.Usage),
 
     _container("GET", "actions", "/{id}/container_actions", container_actions.index, Who.READER, "List what was done to a container.",
                shows=Many("containerActions", container_actions.SHAPE, paged=False)),
@@ -254,7 +272,7 @@ ROUTES: tuple[Route, ...] = (
     _ask("POST", "rename", containers.rename, Who.MEMBER, "Give a container another name.",
          options=Rename, strict=Strict.QUERY, until=Version(1, 13), shows=CONTAINER),
     _ask("GET", "network_list", networks.of_container, Who.READER, "List the networks that a container is in, with its addresses there.",
-         since=Version(1, 13), shows=AnyJson),
+         since=Version(1, 13), shows=Changing((Version(1, 13), shown.AddressesOf), (Version(1, 18), shown.NetworksOf))),
     _ask("POST", "network_attach", networks.attach, Who.MEMBER, "Bring a container into another network.",
          options=Attach, strict=_BOTH, since=Version(1, 8)),
     _ask("POST", "network_detach", networks.detach, Who.MEMBER, "Take a container out of a network.",
@@ -268,49 +286,52 @@ ROUTES: tuple[Route, ...] = (
              "Create a capsule, which is several containers in one place, of a template or of a Kubernetes v1 Pod.",
              status=202, options=CreateCapsule, strict=_BOTH, shows=CAPSULE),
     _capsule("GET", "get_all", "", capsules.index, Who.READER, "List capsules.", options=List,
-               shows=Many("capsules", capsules.SHAPE, links=True)),
+               shows=CAPSULES),
     _capsule("GET", "get", "/{id}", capsules.show, Who.READER, "Show a capsule.", shows=CAPSULE),
     _capsule("DELETE", "delete", "/{id}", capsules.delete, Who.MEMBER, "Delete a capsule with all its containers.",
              status=204, options=DeleteCapsule, all_projects="capsule:delete_all_projects"),
     _capsule("POST", "add_container", "/{id}/containers", capsules.add, Who.MEMBER, "Add a container to a capsule that lives.",
-             status=202, options=Entry, strict=_BOTH, since=Version(1, 41), shows=AnyJson),
+             status=202, options=Entry, strict=_BOTH, since=Version(1, 41), shows=CONTAINER),
     _capsule("DELETE", "remove_container", "/{id}/containers/{container}", capsules.remove, Who.MEMBER,
              "Take a container out of a capsule that lives on.", status=204, since=Version(1, 41)),
 
     _network("POST", "create", "", networks.create, "Let containers use a network of Neutron.", options=MakeNetwork, strict=_BOTH,
-               shows=AnyJson),
+               shows=shown.Network),
     _network("DELETE", "delete", "/{id}", networks.delete, "Let containers use a network of Neutron no more.",
              status=204, since=Version(1, 27)),
 
     Route(method="GET", path="/v1/events", handler=events.index, rule="event:get_all", who=Who.READER, since=Version(1, 41),
           doc="Tell what happened to what the project has, in order, after a cursor.", options=Events, strict=Strict.QUERY,
-          shows=Many("events", events.SHAPE, paged=False, more={"cursor": int, "more": bool}),
+          shows=Many("events", events.SHAPE, paged=False, more=_ON),
           streams="With `Accept: text/event-stream`: where events are told as they happen, after `since` or the header Last-Event-ID."),
 
     _place("services", places.services, "zun-service:get_all", Who.ADMIN, "List the processes of the service.",
                shows=Many("services", places.SERVICE, paged=False)),
-    _service("PUT", "enable", "/enable", places.enable, Enable, "Let a host have new work.", shows=AnyJson),
-    _service("PUT", "disable", "/disable", places.disable, Disable, "Give a host no new work.", shows=AnyJson),
+    _service("PUT", "enable", "/enable", places.enable, Enable, "Let a host have new work.",
+             shows=Changing((MIN_VERSION, shown.Enabled), (_OURS, shown.Drained))),
+    _service("PUT", "disable", "/disable", places.disable, Disable, "Give a host no new work.", shows=shown.Enabled),
     _service("PUT", "drain", "/drain", places.drain, Drain, "Take a host out of service: no new work, and its containers are stopped.",
-             status=202, since=_OURS, shows=AnyJson),
-    _service("PUT", "force_down", "/force_down", places.force_down, ForceDown, "Say that a host is down, or that no more.", shows=AnyJson),
+             status=202, since=_OURS, shows=shown.Drained),
+    _service("PUT", "force_down", "/force_down", places.force_down, ForceDown, "Say that a host is down, or that no more.",
+             shows=shown.Forced),
     _service("DELETE", "delete", "", places.forget, OneService, "Delete a service of a host that is not expected back."),
     _place("hosts", places.hosts, "host:get_all", Who.ADMIN, "List compute hosts.", options=Paging, since=_HOSTS,
                shows=Many("hosts", places.HOST, links=True)),
     _place("hosts/{id}", places.host, "host:get", Who.ADMIN, "Show a compute host.", since=_HOSTS, shows=One(places.HOST)),
     _place("availability_zones", places.zones, "availability_zones:get_all", Who.READER, "List availability zones.", options=Paging,
-               shows=AnyJson),
+               shows=shown.Zones),
 
-    _quota("GET", "quotas/{project}", quotas.show, "quota:get", Who.READER, "Show what a project may have.", options=Usages, shows=AnyJson),
+    _quota("GET", "quotas/{project}", quotas.show, "quota:get", Who.READER, "Show what a project may have.", options=Usages,
+           shows=Either((shown.Limits, shown.Usages))),
     _quota("PUT", "quotas/{project}", quotas.update, "quota:update", Who.ADMIN, "Give a project limits of its own.",
-           options=Limits, strict=_BOTH, shows=dict[str, int]),
+           options=Limits, strict=_BOTH, shows=shown.Limits),
     _quota("DELETE", "quotas/{project}", quotas.delete, "quota:delete", Who.ADMIN, "Take a project's own limits from it."),
     _quota("GET", "quotas/{project}/defaults", quotas.defaults, "quota:get_default", Who.READER,
-           "Show what a project may have that was given no limits.", shows=dict[str, int]),
+           "Show what a project may have that was given no limits.", shows=shown.Limits),
     _quota("GET", "quota_classes/{name}", quotas.show_class, "quota_class:get", Who.ADMIN, "Show the limits of a class of projects.",
-               shows=dict[str, int]),
+               shows=shown.Limits),
     _quota("PUT", "quota_classes/{name}", quotas.update_class, "quota_class:update", Who.ADMIN, "Change the limits of a class of projects.",
-           options=Limits, strict=_BOTH, shows=dict[str, int]),
+           options=Limits, strict=_BOTH, shows=shown.Limits),
 
     _registry("POST", "create", "", registries.create, Who.MEMBER, "Keep the name of a registry and an account in it.",
               status=201, entity=Registry, purpose=Purpose.CREATE, strict=_BOTH, wrapped="registry", shows=REGISTRY),
@@ -329,12 +350,13 @@ ROUTES: tuple[Route, ...] = (
     _image("GET", "get_one", "/{id}", images.show, Who.ADMIN, "Show an image of a host.", shows=One(images.SHAPE)),
     _image("DELETE", "delete", "/{id}", images.delete, Who.ADMIN, "Remove an image from its host."),
     _image("GET", "actions", "/{id}/image_actions", images.actions, Who.ADMIN, "List what was done to an image.", since=_OURS,
-           shows=AnyJson),
+           shows=Many("imageActions", container_actions.SHAPE, paged=False, each=OF_IMAGE)),
     _image("GET", "actions", "/{id}/image_actions/{request_id}", images.action, Who.ADMIN,
-           "Show how something went that was done to an image, or how far it has come.", since=_OURS, shows=AnyJson),
+           "Show how something went that was done to an image, or how far it has come.", since=_OURS,
+           shows=One(container_actions.SHAPE, links=False, more={**STEPS, **OF_IMAGE})),
     _image("GET", "search", "/{id}/search", images.search, Who.READER, "Search a registry for images.",
-           options=Search, strict=Strict.QUERY, shows=list[dict[str, Any]]),
+           options=Search, strict=Strict.QUERY, shows=list[shown.FoundImage]),
     _ask("POST", "commit", images.commit, Who.MEMBER, "Make an image of a container.", status=202, options=Commit, strict=Strict.QUERY,
-               shows=dict[str, str]),
+               shows=shown.Committed),
 )
 # fmt: on

@@ -57,7 +57,7 @@ ENTRY = Object(
         "stdin": Member(Leaf(kinds.BOOLEAN), "standard input stays open"),
         "tty": Member(Leaf(kinds.BOOLEAN), "it has a terminal"),
         "imagePullPolicy": Member(Leaf(kinds.PULL_POLICY), "has an effect for who may say it only"),
-        "resources": Member(Object({"requests": Member(_REQUESTS)}, null=True), "what it is given"),
+        "resources": Member(Object({"requests": Member(_REQUESTS, "what is set aside for it")}, null=True), "what it is given"),
         "ports": Member(Many(_PORT, MOST_PORTS), "ports that it exposes"),
         "registry": Member(Leaf(kinds.REGISTRY), "name or uuid of the registry where its image is", since=MORE),
         "volumeMounts": Member(Many(_MOUNT, MOST_VOLUMES), "the volumes that it sees; a name that no volume has is ignored"),
@@ -66,15 +66,15 @@ ENTRY = Object(
 
 _CINDER = Object(
     {
-        "volumeID": Member(Leaf(kinds.text("uuid", 36, 36))),
-        "size": Member(Leaf(_SIZE)),
-        "autoRemove": Member(Leaf(kinds.BOOLEAN)),
+        "volumeID": Member(Leaf(kinds.text("uuid", 36, 36)), "a volume that there is"),
+        "size": Member(Leaf(_SIZE), "GiB of a new volume, in its place"),
+        "autoRemove": Member(Leaf(kinds.BOOLEAN), "the new volume goes with the capsule"),
     }
 )
 
 _VOLUME = Object(
     {
-        "name": Member(Leaf(kinds.text("name", 2, 255)), required=True),
+        "name": Member(Leaf(kinds.text("name", 2, 255)), "by which containers mount it", required=True),
         "cinder": Member(_CINDER, "a volume of Cinder"),
         "emptyDir": Member(wishes.EMPTY_DIR, "a directory that goes with the capsule", since=MORE),
     }
@@ -82,33 +82,35 @@ _VOLUME = Object(
 
 _METADATA = Object(
     {
-        "name": Member(Leaf(kinds.NAME)),
-        "labels": Member(Leaf(structures.LABELS)),
-        "annotations": Member(Leaf(structures.LABELS)),
+        "name": Member(Leaf(kinds.NAME), "the capsule's name"),
+        "labels": Member(Leaf(structures.LABELS), "the user's own words on it"),
+        "annotations": Member(Leaf(structures.LABELS), "the user's own words on it, too"),
     },
     extra=True,
 )
 
 _SPEC = Object(
     {
-        "restartPolicy": Member(Leaf(wishes.RESTART)),
-        "containers": Member(Many(ENTRY, MOST_CONTAINERS, least=1, null=False), required=True),
-        "initContainers": Member(Many(ENTRY, MOST_CONTAINERS)),
-        "volumes": Member(Many(_VOLUME, MOST_VOLUMES)),
-        "shareProcessNamespace": Member(Leaf(kinds.BOOLEAN), since=MORE),
-        "hostname": Member(Leaf(kinds.HOSTNAME), since=MORE),
-        "terminationGracePeriodSeconds": Member(Leaf(kinds.whole("seconds", 0, 86_400)), since=MORE),
+        "restartPolicy": Member(Leaf(wishes.RESTART), "of its containers: `Always` unless said"),
+        "containers": Member(Many(ENTRY, MOST_CONTAINERS, least=1, null=False), "those that run side by side", required=True),
+        "initContainers": Member(Many(ENTRY, MOST_CONTAINERS), "those that run before, one after the other, each to its end"),
+        "volumes": Member(Many(_VOLUME, MOST_VOLUMES), "what its containers may mount"),
+        "shareProcessNamespace": Member(Leaf(kinds.BOOLEAN), "its containers see each other's processes", since=MORE),
+        "hostname": Member(Leaf(kinds.HOSTNAME), "the name that it has for itself", since=MORE),
+        "terminationGracePeriodSeconds": Member(
+            Leaf(kinds.whole("seconds", 0, 86_400)), "that each container is given to end when it is stopped", since=MORE
+        ),
     },
     extra=True,
 )
 
 TEMPLATE = Object(
     {
-        "kind": Member(Leaf(kinds.choice("kind", *KINDS)), required=True),
-        "metadata": Member(_METADATA, required=True),
-        "spec": Member(_SPEC, required=True),
-        "capsuleVersion": Member(Leaf(kinds.choice("version", "beta", "Beta"))),
-        "availabilityZone": Member(Leaf(kinds.ZONE)),
+        "kind": Member(Leaf(kinds.choice("kind", *KINDS)), "that it is a capsule", required=True),
+        "metadata": Member(_METADATA, "what it is called", required=True),
+        "spec": Member(_SPEC, "what it is made of", required=True),
+        "capsuleVersion": Member(Leaf(kinds.choice("version", "beta", "Beta")), "has no effect"),
+        "availabilityZone": Member(Leaf(kinds.ZONE), "the zone that it shall be in"),
         "restartPolicy": Member(Leaf(wishes.RESTART), "has no effect: spec.restartPolicy has"),
     },
     unknown="is not known to capsule templates",

@@ -28,7 +28,9 @@ class Shape:
     """How rows of an entity are shown.
 
     ``without`` names shown fields that this resource leaves out. ``computed`` are members that no column holds: functions of the row and
-    of what the call knows besides it; ``since`` names those that appear only from a microversion on.
+    of what the call knows besides it; ``since`` names those that appear only from a microversion on, ``types`` those that are shown as
+    another type than the field's own, or whose type says too little. ``name`` is what its JSON is called, where that is not the
+    entity's name.
     """
 
     def __init__(
@@ -38,11 +40,15 @@ class Shape:
         without: Iterable[str] = (),
         computed: Mapping[str, Callable[[Any, Any], Any]] | None = None,
         since: Mapping[str, Version] | None = None,
+        types: Mapping[str, Any] | None = None,
+        name: str | None = None,
         time: Callable[[datetime | None], str | None] = blank_time,
     ) -> None:
         declared = fields(entity)
         #: what its JSON is called in the descriptions of the API
-        self.name = entity.__name__
+        self.name = name or entity.__name__
+        #: for the same descriptions
+        self.types = dict(types or {})
         self._fields = {name: each for name, each in declared.items() if each.field.shown and name not in set(without)}
         self._computed = dict(computed or {})
         self._since = dict(since or {})

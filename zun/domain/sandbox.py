@@ -11,8 +11,8 @@ from zun.domain.model import Entity, Field
 class Sandbox(Entity, frozen=True, kw_only=True):
     """Every container lives in exactly one. ``POST /containers`` makes a sandbox of one; a capsule is a sandbox of many."""
 
-    project_id: Annotated[str, Field(shown=True, length=255, index=True)]
-    user_id: Annotated[str, Field(shown=True, length=255)]
+    project_id: Annotated[str, Field(doc="whose it is", shown=True, length=255, index=True)]
+    user_id: Annotated[str, Field(doc="who made it", shown=True, length=255)]
     capsule: Annotated[bool, Field(doc="it was asked for as a capsule, and is shown as one")] = False
     name: Annotated[str | None, Field(doc="the capsule's name", shown=True, length=255, index=True)] = None
     labels: Annotated[dict[str, str], Field(doc="the capsule's labels", shown=True)] = {}

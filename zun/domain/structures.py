@@ -72,13 +72,14 @@ RESTART_POLICY = fixed(
     {
         "type": ["object", "null"],
         "properties": {
-            "Name": {"type": "string", "enum": ["no", "always", "on-failure", "unless-stopped"]},
+            "Name": {"type": "string", "enum": ["no", "always", "on-failure", "unless-stopped"], "description": "when it is started again"},
             "MaximumRetryCount": {
+                "description": "how often at most, of `on-failure`; 0 is no limit",
                 "anyOf": [
                     {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
                     {"type": "string", "pattern": "^[0-9]+$", "maxLength": 9},
                     {"type": "null"},
-                ]
+                ],
             },
         },
         "required": ["Name"],
@@ -103,10 +104,21 @@ HEALTHCHECK = fixed(
     {
         "type": ["object", "null"],
         "properties": {
-            "cmd": {"type": ["string", "null"], "minLength": 1, "maxLength": 255, "pattern": "^[^\\u0000]*$"},
-            "interval": _seconds(1),
-            "retries": {"type": ["integer", "null"], "minimum": 0, "maximum": 1000},
-            "timeout": _seconds(1),
+            "cmd": {
+                "description": "what is run; 0 is well",
+                "type": ["string", "null"],
+                "minLength": 1,
+                "maxLength": 255,
+                "pattern": "^[^\\u0000]*$",
+            },
+            "interval": {**_seconds(1), "description": "seconds from one check to the next"},
+            "retries": {
+                "description": "failures in a row after which it is unhealthy",
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "maximum": 1000,
+            },
+            "timeout": {**_seconds(1), "description": "seconds that one may take"},
         },
         "additionalProperties": False,
     },
@@ -134,10 +146,10 @@ NETS = fixed(
         "items": {
             "type": "object",
             "properties": {
-                "network": _ID_OR_NAME,
-                "port": _ID_OR_NAME,
-                "v4-fixed-ip": {"type": "string", "format": "ipv4", "maxLength": 15},
-                "v6-fixed-ip": {"type": "string", "format": "ipv6", "maxLength": 45},
+                "network": {**_ID_OR_NAME, "description": "a network, by uuid or name"},
+                "port": {**_ID_OR_NAME, "description": "a port, in its place"},
+                "v4-fixed-ip": {"description": "the address that it shall have there", "type": "string", "format": "ipv4", "maxLength": 15},
+                "v6-fixed-ip": {"description": "the address that it shall have there", "type": "string", "format": "ipv6", "maxLength": 45},
             },
             "additionalProperties": False,
             "oneOf": [{"required": ["network"]}, {"required": ["port"]}],
@@ -192,16 +204,17 @@ MOUNTS = fixed(
         "items": {
             "type": "object",
             "properties": {
-                "type": {"type": "string", "enum": ["volume", "bind"]},
-                "source": {"type": ["string", "null"]},
+                "type": {"type": "string", "enum": ["volume", "bind"], "description": "`volume`, or `bind` for a file with content"},
+                "source": {"type": ["string", "null"], "description": "the volume, by uuid or name; of `bind` the content in Base64"},
                 "size": {
+                    "description": "GiB: a new volume, in place of `source`",
                     "anyOf": [
                         {"type": "integer", "minimum": 1, "maximum": 2**20},
                         {"type": "string", "pattern": "^[0-9]*$", "maxLength": 7},
                         {"type": "null"},
-                    ]
+                    ],
                 },
-                "destination": _PATH,
+                "destination": {**_PATH, "description": "where it is seen in the container"},
             },
             "required": ["destination"],
             "additionalProperties": False,
