@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from zun.api.answers import REFERENCE, Schemas
-from zun.api.arguments import CreateCapsule
+from zun.api.arguments import CreateCapsule, Events
 from zun.api.derive import Form, Forms, Slot
 from zun.api.grammar import Object
 from zun.api.pod_fields import POD
@@ -29,6 +29,7 @@ REASONS = {
     404: "there is no such thing in the caller's project",
     406: "no such microversion, the call does not exist at the microversion, or the client does not take JSON",
     409: "the state of the thing does not allow it, or its name is not unique",
+    410: "what was asked for is not kept any more",
     413: "the body is too large",
     415: "the body is not application/json",
     431: "the address and the headers are too large together",
@@ -86,6 +87,8 @@ def statuses(route: Route) -> list[int]:
         found.add(404)
     if route.finds is not None or route.method in _WITH_BODY:
         found.add(409)
+    if route.options is Events:
+        found.add(410)
     if route.method in _WITH_BODY:
         found |= {413, 415}
     return sorted(found)
