@@ -34,6 +34,7 @@ PACKAGES = (
     "rabbitmq-server",
     "shellcheck",
 )
+CLOUD_TESTS = "tests/cloud"
 #: Short, because sockets lie below it.
 _TEMPORARY = Path(tempfile.gettempdir())
 _PREFIX = "zt-"
@@ -75,9 +76,23 @@ def main(arguments: Sequence[str]) -> int:
         results = [] if arguments else [_run(check, variables, progress) for check in checks(venv)]
         if not arguments:
             subprocess.run([sys.executable, "-m", "tools.sizes", "zun", "tools", "cloud", "tests", "bench"], check=False)
-        tests = Check("tests (pytest)", [venv.program("python"), "-m", "pytest", *arguments])
+        # Those on the cloud come after, when nothing else needs the machine.
+        tests = Check("tests (pytest)", [venv.program("python"), "-m", "pytest", *(arguments or [f"--ignore={CLOUD_TESTS}"])])
         results.append(_run(tests, variables, progress))
+        if not arguments:
+            results += _on_the_cloud(venv, variables, progress)
     return _summary(results, progress)
+
+
+def _on_the_cloud(venv: Environment, variables: Mapping[str, str], progress: Progress) -> Iterator[tuple[Check, int, float]]:
+    """The tests that need a whole OpenStack, on one that is there for as long as they last."""
+    cloud = [sys.executable, "-m", "cloud"]
+    begun = _run(Check("a cloud for tests (python -m cloud up)", [*cloud, "up"]), variables, progress)
+    yield begun
+    if begun[1] == 0:
+        tests = Check("tests on the cloud (pytest)", [venv.program("python"), "-m", "pytest", CLOUD_TESTS])
+        yield _run(tests, {**variables, "ZUN_CLOUD_REQUIRED": "1"}, progress)
+    yield _run(Check("the end of the cloud (python -m cloud down)", [*cloud, "down"]), variables, progress)
 
 
 def _prepare_machine(progress: Progress) -> None:
