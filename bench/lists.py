@@ -18,7 +18,8 @@ from bench import rows
 from bench.client import Client
 from bench.report import Row, Section, median, p95
 from bench.world import World
-from zun.cmd.aio import configure, settle
+from zun.cmd.aio import configure
+from zun.cmd.memory import settle
 from zun.db.rows import Shape
 from zun.domain.container import Container
 from zun.wiring.embedded import Embedded

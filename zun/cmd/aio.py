@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import fcntl
-import gc
 import logging
 import os
 import resource
@@ -23,7 +21,7 @@ from oslo_log import log
 from zun import conf as zun_conf
 from zun import errors, saga
 from zun.api.serving import make_server
-from zun.cmd import credentials
+from zun.cmd import credentials, memory
 from zun.wiring.embedded import Embedded
 from zun.wiring.parts import deployment
 from zun.wsproxy.app import listen
@@ -31,9 +29,6 @@ from zun.wsproxy.app import listen
 LOG = logging.getLogger(__name__)
 
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
-
-#: of glibc's malloc.h
-M_ARENA_MAX = -8
 
 #: Seconds that requests under way have to be answered when the service ends.
 LAST_ANSWERS = 3
@@ -77,7 +72,7 @@ def alone(state: Path) -> Iterator[None]:
 def main(arguments: Sequence[str] | None = None, *, fault: saga.FaultPoint = saga.no_fault) -> int:
     """Serve until told to stop. Returns the exit code: 1 where the service cannot begin. ``fault`` is for tests that kill it."""
     os.umask(0o077)
-    _few_arenas()
+    memory.few_arenas()
     # Blocked here, so in every thread, and waited for below: a handler could run just before the main thread falls asleep for ever.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
@@ -108,24 +103,6 @@ def _listening(conf: cfg.ConfigOpts) -> socket.socket:
         raise OSError(f"the API cannot listen on {conf.api.host_ip}, port {conf.api.port}: {cause.strerror or cause}") from cause
 
 
-def _few_arenas() -> None:
-    """Have the threads share two heaps of the C library, before there are any: each would get one of its own, and what a long list took
-    there would be kept there. A C library without them is left as it is.
-    """
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
-
-
-def settle() -> None:
-    """What there is now stays as long as the process: no collection of garbage looks at it again.
-
-    A list of a thousand containers makes enough objects for a full collection, and to look at every module each time took three times as
-    long as the list.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 def _more_descriptors() -> None:
     """As many open files as may be: a stream holds four of them, and many systems begin a process with 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -149,7 +126,7 @@ def _serve(conf: cfg.ConfigOpts, state: Path, listening: socket.socket, streams:
     serving = threading.Thread(target=server.run, name="api", daemon=True)
     service.start()
     serving.start()
-    settle()
+    memory.settle()
     LOG.info("serving %s; cloud '%s' in %s", endpoint, ensured.cloud, ensured.clouds_file)
     signal.sigwait(STOPPING)
     LOG.info("stopping; containers go on")

@@ -15,6 +15,7 @@ from oslo_log import log
 
 from zun import conf as zun_conf
 from zun import errors
+from zun.cmd import memory
 
 LOG = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def configure(prog: str, arguments: Sequence[str], files: list[str] | None = Non
 def run(prog: str, arguments: Sequence[str] | None, make: Callable[[cfg.ConfigOpts], Process]) -> int:
     """Serve until told to stop. Returns the exit code: 1 where the process cannot begin."""
     os.umask(0o077)
+    memory.few_arenas()
     # Blocked here, so in every thread, and waited for below: a handler could run just before the main thread falls asleep for ever.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
@@ -53,6 +55,7 @@ def run(prog: str, arguments: Sequence[str] | None, make: Callable[[cfg.ConfigOp
         Path(conf.state_path).mkdir(mode=0o700, parents=True, exist_ok=True)
         process = make(conf)
         process.start()
+        memory.settle()
     except (OSError, ValueError, cfg.Error, errors.ZunError) as cause:
         LOG.error("%s cannot begin: %s", prog, cause)
         return 1
