@@ -52,6 +52,19 @@ def test_a_container_is_made_of_a_private_image(openstack, ours, front, service)
     service.wait_gone("private")
 
 
+def test_the_steps_of_a_pull_are_shown(openstack, ours, front, service):
+    openstack("create", "--name", "slow", "--registry", "ours", "--image-pull-policy", "always", "team/web:1", "sleep", "1000")
+    service.wait("slow", "Created")
+    (row,) = openstack("action", "list", "-f", "json", "slow")
+    shown = openstack("action", "show", "-f", "json", "slow", row["request_id"])
+    assert "compute__pull_image" in str(shown["events"])
+    newest = service.get(f"/containers/slow/container_actions/{row['request_id']}", version="1.41").json()["events"]
+    pulled = next(event for event in newest if event["event"] == "compute__pull_image")
+    assert pulled["result"] == "Success" and "layers" in pulled["details"]
+    openstack("delete", "slow")
+    service.wait_gone("slow")
+
+
 def test_containers_of_a_capsule_are_made_of_a_private_image_too(openstack, ours, front, service):
     private = {"image": "team/web:1", "registry": "ours", "command": ["sleep", "1000"]}
     asked = {"kind": "capsule", "metadata": {"name": "private-pair"}, "spec": {"containers": [private, {**private, "args": ["1"]}]}}

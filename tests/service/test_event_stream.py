@@ -98,6 +98,11 @@ def run(aio: Aio, *command: str, user: str = "mia") -> str:
     return str(answer.json()["uuid"])
 
 
+def by_mia(aio: Aio, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
+    headers = {"OpenStack-API-Version": "container 1.40"}
+    return requests.request(method, f"{aio.url}/v1{path}", json=body, headers=headers, auth=("mia", "mia"), timeout=PATIENCE)
+
+
 def test_a_container_s_life_is_told_in_order_as_the_pages_tell_it(cloud: Aio) -> None:
     watcher = Watcher(cloud, user="mia").begun()
     before = watcher.cursor
@@ -108,6 +113,42 @@ def test_a_container_s_life_is_told_in_order_as_the_pages_tell_it(cloud: Aio) ->
     plain = [{name: value for name, value in event.items() if name not in ("event", "id")} for event in told]
     assert plain == page(cloud, f"?since={before}", user="mia")[: len(told)]
     assert [event["id"] for event in told] == [event["cursor"] for event in told] == list(range(before + 1, before + 1 + len(told)))
+
+
+def test_the_end_of_what_was_asked_for_is_told_with_its_request(cloud: Aio) -> None:
+    watcher = Watcher(cloud, "?what=started,finished,failed&action=create", user="mia").begun()
+    for image, ends in (("busybox", "finished"), ("127.0.0.1:1/nowhere", "failed")):
+        asked = by_mia(cloud, "POST", "/containers", {"image": image, "cpu": 0.1, "memory": 32})
+        told = [watcher.event(), watcher.event()]
+        assert [(event["event"], event["action"]) for event in told] == [("started", "create"), (ends, "create")]
+        assert {event["request_id"] for event in told} == {asked.headers["X-Openstack-Request-Id"]}
+        assert (told[1]["reason"] is None) == (ends == "finished")
+
+
+def test_a_capsule_is_told_as_a_whole(cloud: Aio) -> None:
+    watcher = Watcher(cloud, "?kind=capsule", user="mia").begun()
+    entry = {"image": "busybox", "command": ["sleep", "1000"], "resources": {"requests": {"cpu": 0.1, "memory": 32}}}
+    template = {"kind": "capsule", "metadata": {"name": "whole"}, "spec": {"containers": [entry, entry]}}
+    uuid = by_mia(cloud, "POST", "/capsules", {"template": template}).json()["uuid"]
+    told = watcher.until(what="finished")
+    assert [event["event"] for event in told] == ["created", "accepted", "started", "status", "finished"]
+    assert {(event["resource_uuid"], event["name"]) for event in told} == {(uuid, "whole")}
+    assert (told[3]["old_status"], told[3]["status"]) == ("Creating", "Running")
+    by_mia(cloud, "DELETE", f"/capsules/{uuid}")
+    assert [event["event"] for event in watcher.until(what="deleted")] == ["status", "accepted", "started", "finished", "deleted"]
+
+
+def test_an_image_is_told_to_who_may_list_it(cloud: Aio) -> None:
+    watcher, member = Watcher(cloud, "?kind=image").begun(), Watcher(cloud, user="mia").begun()
+    host = cloud.get("/hosts").json()["hosts"][0]["hostname"]
+    uuid = cloud.post("/images", json={"repo": "127.0.0.1:1/nowhere:1", "host": host}).json()["uuid"]
+    told = watcher.until(what="failed")
+    assert [event["event"] for event in told] == ["created", "accepted", "started", "status", "failed"]
+    assert (told[-1]["name"], told[-1]["status"], told[-1]["sandbox_uuid"]) == ("127.0.0.1:1/nowhere:1", "Error", None)
+    cloud.delete(f"/images/{uuid}")
+    watcher.until(what="deleted", resource_uuid=uuid)
+    own = run(cloud, "true")
+    assert {event["kind"] for event in member.until(resource_uuid=own, status="Stopped")} == {"container"}
 
 
 def test_filters_hold_together(cloud: Aio) -> None:
