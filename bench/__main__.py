@@ -34,7 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--containers", type=int, default=100, help="how many run while it idles (100)")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds of idling that are measured (60)")
     parser.add_argument("--many", type=int, default=40, help="containers that several clients make at once (40)")
-    parser.add_argument("--events", type=int, default=120, help="deaths, and as many starts, that are heard of (120)")
+    parser.add_argument("--events", type=int, default=100, help="deaths, and as many starts, that are heard of (100)")
     parser.add_argument("--attached", type=int, default=100, help="idle terminals (100)")
     parser.add_argument("--watching", type=int, default=1000, help="idle watchers of events (1000)")
     parser.add_argument("--only", choices=[part.name for part in PARTS], action="append", help="some of it; all if not given")

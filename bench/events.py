@@ -23,8 +23,8 @@ from zun.drivers.runtime.labels import CONTAINER
 
 TARGET_MS = 100.0
 PATIENCE = 60.0
-#: containers that die and start beside each other
-BESIDE = 4
+#: containers that die and start beside each other: more would wait for the engine on two cores, and their events with them
+BESIDE = 2
 #: the engine's word for what happened, and the status that the service makes of it
 MEANING = {"die": "Stopped", "start": "Running"}
 STREAM = "text/event-stream"
