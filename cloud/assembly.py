@@ -84,7 +84,7 @@ def _agents(world: World) -> list[Step]:
         Step("l3 agent", partial(agents.start_l3, world), [f"open vswitch on {NETWORK}", "neutron's rpc server"]),
         Step(
             "reports of all agents",
-            partial(agents.await_reports, world, len(_SWITCHES) + 2),
+            partial(agents.await_reports, world),
             [*(f"switch agent on {name}" for name in _SWITCHES), "dhcp agent", "l3 agent"],
         ),
         Step(

@@ -6,9 +6,10 @@ import hashlib
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cloud.nodes import Node
@@ -59,7 +60,7 @@ def pid(node: Node, name: str) -> int | None:
     return next(iter(processes.descendants(starter)), None)
 
 
-def stop(node: Node, name: str, patience: float = 20) -> None:
+def stop(node: Node, name: str, patience: float = 5) -> None:
     """End a daemon; not running is as good."""
     starter, daemon = _starter(node, name), pid(node, name)
     if daemon is not None:
@@ -69,6 +70,12 @@ def stop(node: Node, name: str, patience: float = 20) -> None:
     if starter is not None:
         processes.end(starter, 5)
     (node.folder / "daemons" / f"{name}.pid").unlink(missing_ok=True)
+
+
+def started_at(daemons: Iterable[tuple[Node, str]]) -> datetime:
+    """When the last of these daemons was started (UTC)."""
+    marks = (node.folder / "daemons" / f"{name}.mark" for node, name in daemons)
+    return datetime.fromtimestamp(max(mark.stat().st_mtime for mark in marks), UTC)
 
 
 def names(node: Node) -> list[str]:
@@ -155,7 +162,8 @@ def run(world: World, name: str, *command: str, environment: Mapping[str, str] |
 
 def _wait(daemon: Daemon, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _PATIENCE
-    while not daemon.ready():
+    # In this order: what a dead one has left behind may still answer in its place.
+    while process.poll() is not None or not daemon.ready():
         if process.poll() is not None or time.monotonic() > deadline:
             raise Trouble(f"{daemon.name} on {daemon.node.name} does not come up. The end of {log}:\n{tail(log)}")
         time.sleep(0.1)

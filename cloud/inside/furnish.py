@@ -73,8 +73,10 @@ def networks(cloud: Any, plan: Plan) -> None:
 
 
 def volumes(cloud: Any, plan: Plan) -> None:
-    """Two types of volumes: one for a host at a time, and one that many hosts may share."""
+    """Two types of volumes: one for a host at a time, and one that many hosts may share. No bounds: they are not what is tried here."""
     cinder = cloud.block_storage
+    unbounded = {"volumes": -1, "snapshots": -1, "gigabytes": -1}
+    cinder.put("/os-quota-class-sets/default", json={"quota_class_set": unbounded}).raise_for_status()
     wanted = {"files": {"volume_backend_name": "files"}, "shared": {"volume_backend_name": "files", "multiattach": "<is> True"}}
     known = {each.name for each in cinder.types()}
     for name, specifications in wanted.items():

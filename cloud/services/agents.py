@@ -11,6 +11,7 @@ from cloud.nodes import Node
 from cloud.services import mariadb, neutron, openvswitch, settings
 from cloud.world import NETWORK, World, write_private
 
+_ALL = [f"neutron-{kind}-agent" for kind in ("openvswitch", "dhcp", "l3")]
 _INTERFACES: Settings = {
     "DEFAULT": {"interface_driver": "openvswitch"},
     "ovs": {"ovsdb_connection": openvswitch.CONNECTION, "datapath_type": "netdev", "integration_bridge": openvswitch.INTEGRATION},
@@ -24,7 +25,7 @@ def start_switch(world: World, node: Node) -> bool:
         ovs["bridge_mappings"] = f"{neutron.PHYSICAL}:{openvswitch.EXTERNAL}"
     own: Settings = {
         "ovs": ovs,
-        "agent": {"tunnel_types": ["vxlan"], "l2_population": True, "arp_responder": True},
+        "agent": {"tunnel_types": ["vxlan"], "l2_population": True, "arp_responder": True, "polling_interval": 1},
         "securitygroup": {"enable_security_group": True, "firewall_driver": "openvswitch"},
     }
     return daemons.start(world, _daemon(world, node, "openvswitch", own))
@@ -46,10 +47,14 @@ def start_l3(world: World) -> bool:
     return daemons.start(world, _daemon(world, world.node(NETWORK), "l3", ini.merged(_INTERFACES, own)))
 
 
-def await_reports(world: World, agents: int) -> bool:
-    """Wait until so many agents have reported: from then on ports can be bound and networks get their DHCP. Raises Trouble."""
-    fresh = "SELECT COUNT(*) FROM neutron.agents WHERE heartbeat_timestamp > UTC_TIMESTAMP() - INTERVAL 30 SECOND;"
-    return mariadb.await_count(world, fresh, agents, "agents of Neutron")
+def await_reports(world: World) -> bool:
+    """Wait until all agents have reported since they were started: from then on ports can be bound and networks get their DHCP.
+
+    Raises Trouble.
+    """
+    agents = [(node, name) for node in world.nodes() for name in daemons.names(node) if name in _ALL]
+    since = daemons.started_at([*agents, (world.controller, "neutron-rpc")])
+    return mariadb.await_reports(world, "neutron.agents", "heartbeat_timestamp", since, len(agents))
 
 
 def _daemon(world: World, node: Node, kind: str, own: Settings) -> Daemon:

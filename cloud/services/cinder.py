@@ -12,6 +12,7 @@ from tools.environment import REPOSITORY
 
 SERVICE = "cinder"
 BACKEND = "files"
+_SCHEDULER, _VOLUME = "cinder-scheduler", "cinder-volume"
 #: The driver is not in Cinder's package.
 _PYTHONPATH = {"PYTHONPATH": str(REPOSITORY)}
 
@@ -31,18 +32,18 @@ def start(world: World) -> bool:
 
 def start_scheduler(world: World) -> bool:
     """See that somebody chooses a place for volumes."""
-    return daemons.start(world, _daemon(world, "cinder-scheduler"))
+    return daemons.start(world, _daemon(world, _SCHEDULER))
 
 
 def start_volume(world: World) -> bool:
     """See that somebody makes them."""
-    return daemons.start(world, _daemon(world, "cinder-volume"))
+    return daemons.start(world, _daemon(world, _VOLUME))
 
 
 def await_reports(world: World) -> bool:
     """Wait until the scheduler and the volume service have reported: from then on volumes can be made. Raises Trouble."""
-    fresh = "SELECT COUNT(*) FROM cinder.services WHERE NOT deleted AND updated_at > UTC_TIMESTAMP() - INTERVAL 30 SECOND;"
-    return mariadb.await_count(world, fresh, 2, "services of Cinder")
+    since = daemons.started_at([(world.controller, name) for name in (_SCHEDULER, _VOLUME)])
+    return mariadb.await_reports(world, "cinder.services", "updated_at", since, 2)
 
 
 def _daemon(world: World, name: str) -> Daemon:

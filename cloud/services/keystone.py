@@ -44,7 +44,7 @@ def start(world: World) -> bool:
 
 def _daemon(world: World) -> Daemon:
     environment = {"OS_KEYSTONE_CONFIG_DIR": str(settings.folder(world.controller, SERVICE))}
-    return settings.wsgi(world, "identity", "keystone.wsgi.api:application", {_file(world): _text(world)}, environment)
+    return settings.wsgi(world, "identity", "keystone.wsgi.api:application", {_file(world): _text(world)}, environment, workers=2)
 
 
 def _text(world: World) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from datetime import datetime
 from pathlib import Path
 
 from cloud import daemons
@@ -37,18 +38,17 @@ def execute(world: World, statements: str) -> str:
     return world.controller.run(*_client(world), given=statements)
 
 
-def count(world: World, statement: str) -> int:
-    """The number that a statement answers with."""
-    return int(execute(world, statement).strip() or 0)
+def await_reports(world: World, table: str, column: str, since: datetime, wanted: int) -> bool:
+    """Wait until so many services have written a time after ``since`` into the column in which each tells that it lives.
 
-
-def await_count(world: World, statement: str, wanted: int, what: str) -> bool:
-    """Wait until the statement answers with so many. Returns whether it had to be waited for. Raises Trouble after two minutes."""
+    Returns whether they had to be waited for. Raises Trouble after two minutes.
+    """
+    statement = f"SELECT COUNT(*) FROM {table} WHERE {column} > '{since:%Y-%m-%d %H:%M:%S}';"  # noqa: S608
     deadline = time.monotonic() + _PATIENCE
     waited = False
-    while (found := count(world, statement)) < wanted:
+    while (found := int(execute(world, statement))) < wanted:
         if time.monotonic() > deadline:
-            raise Trouble(f"{wanted - found} of {wanted} {what} do not report; their logs are in {world.logs}")
+            raise Trouble(f"{wanted - found} of {wanted} in {table} do not report; their logs are in {world.logs}")
         waited = True
         time.sleep(0.2)
     return waited

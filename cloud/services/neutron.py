@@ -16,6 +16,10 @@ SERVICE = "neutron"
 PHYSICAL = "public"
 #: The queue of what agents ask; while nobody listens to it, they would wait for minutes.
 _AGENTS_QUEUE = "q-l3-plugin"
+_UNBOUNDED = [
+    f"quota_{resource}"
+    for resource in ("network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule", "rbac_policy")
+]
 
 
 def schema(world: World) -> None:
@@ -29,7 +33,8 @@ def start(world: World) -> bool:
     """See that the API answers."""
     folder = settings.folder(world.controller, SERVICE)
     environment = {"OS_NEUTRON_CONFIG_DIR": str(folder), "OS_NEUTRON_CONFIG_FILES": ";".join(file.name for file in _files(world))}
-    return daemons.start(world, settings.wsgi(world, "network", "neutron.wsgi.api:application", _files(world), environment))
+    daemon = settings.wsgi(world, "network", "neutron.wsgi.api:application", _files(world), environment, workers=2)
+    return daemons.start(world, daemon)
 
 
 def start_rpc(world: World) -> bool:
@@ -72,6 +77,8 @@ def _files(world: World) -> dict[Path, str]:
             "dhcp_agents_per_network": 1,
             "dns_domain": "openstacklocal.",
         },
+        # The bounds of a project are not what is tried here.
+        "quotas": dict.fromkeys(_UNBOUNDED, -1),
     }
     ml2: Settings = {
         "ml2": {

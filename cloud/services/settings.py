@@ -66,10 +66,10 @@ def wsgi(
     files: dict[Path, str],
     environment: dict[str, str],
     arguments: tuple[str, ...] = (),
-    threads: int = 8,
+    workers: int = 1,
 ) -> Daemon:
-    """A daemon that serves a WSGI application at the endpoint of a service type."""
+    """A daemon that serves a WSGI application at the endpoint of a service type, with so many processes of eight threads."""
     node, port = world.controller, world.port(service)
-    command = [world.program("python"), str(_SERVE), "--bind", f"{node.address}:{port}", "--threads", str(threads)]
+    command = [world.program("python"), str(_SERVE), "--bind", f"{node.address}:{port}", "--workers", str(workers)]
     command += ["--application", application, "--", *arguments]
     return Daemon(application.partition(".")[0], node, command, listens(node.address, port), files, environment)
