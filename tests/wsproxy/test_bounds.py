@@ -163,3 +163,18 @@ def test_an_address_is_good_for_its_time_and_no_longer(cloud: Cloud, what: str) 
         assert refused(good) in (401, 403), "it is good once"
     finally:
         cloud.clock.ahead = timedelta(0)
+
+
+# -- for what --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "path"), [("attach", "logs"), ("execute", "logs"), ("logs", ""), ("attach", "events"), ("logs", "events")]
+)
+def test_an_address_is_for_one_kind_of_stream(cloud: Cloud, what: str, path: str) -> None:
+    base, _, query = cloud.address(what).partition("?")
+    proxy = base.partition("://")[2].partition("/")[0]
+    other = f"ws://{proxy}/?{query}" if path == "" else f"http://{proxy}/{path}?{query}"
+    assert refused(other) in (401, 403)
+    made = cloud.address("events").partition("?")[2]
+    assert refused(f"ws://{proxy}/?{made}&uuid={cloud.container_uuid}") in (401, 403)
