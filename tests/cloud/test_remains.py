@@ -115,6 +115,21 @@ def test_it_comes_up_again_where_it_was_killed(home: Path, small: World) -> None
     assert small.controller.run("ping", "-c", "1", "-W", "5", small.node("host-a").address)
 
 
+def test_an_engine_that_was_killed_finds_its_containers_running(small: World) -> None:
+    host = small.node("host-a")
+    running = host.run("pgrep", "-f", "^sleep 3600")
+    number = daemons.pid(host, "docker")
+    assert number is not None
+    processes.kill([number])
+    assert docker.start(small, host)
+    engine = DockerHttp(str(small.engine(host.name)), timeout=60)
+    try:
+        (container,) = engine.call("GET", "/containers/json").data
+        assert engine.call("GET", f"/containers/{container['Id']}/json").data["State"]["Pid"] == int(running)
+    finally:
+        engine.close()
+
+
 def test_two_clouds_do_not_know_each_other(home: Path, small: World, tmp_path_factory: pytest.TempPathFactory) -> None:
     second = tmp_path_factory.mktemp("cl")
     try:
