@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.world import PACE
+from tests.life import PACE
 from zun import errors
 from zun.domain.lifecycle import Status
 

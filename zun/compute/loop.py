@@ -101,45 +101,55 @@ class AgentLoop:
         # Looking at containers never waits for a thread that a slow action holds.
         self._lanes = lanes or Lanes(MOST_IN_HAND + 8)
         self._outbox = Outbox(conductor, host, self._epoch, delivered=self._delivered, pulse=pulse)
-        self._images = ImageHands(
-            plugs,
-            self._lanes,
-            self._outbox,
-            clock=clock,
-            fault=fault,
-            patient=self._patient,
-            again=pace.engine_again,
-            cancelled=self._check_cancelled,
-            opens=self._opens,
-            reporter=self._reporter,
-        )
-        self._probing = Probing(
-            plugs.runtime,
-            known=self._book,
-            lanes=self._lanes,
-            asks=lanes or Lanes(pace.probes, max(1, pace.probes // 4), "probe"),
-            ends=lanes or Lanes(pace.probes, max(1, pace.probes // 4), "probe-end"),
-            clock=clock,
-            look=lambda container_uuid: self._watch.look(container_uuid),
-            chance=chance,
-        )
-        self._watch = Watch(
-            plugs.runtime,
-            conductor,
-            host=host,
-            known=self._book,
-            lanes=self._lanes,
-            outbox=self._outbox,
-            network=plugs.network,
-            volumes=plugs.volumes,
-            cores=plugs.cores,
-            notice=self._probing.notice,
-        )
+        self._images = self._image_hands()
+        self._probing = self._prober(lanes, chance)
+        self._watch = self._watcher()
         self._claims = pulse("agent-claims", self._claim, every=pace.poll)
         self._beats = pulse("agent-heartbeat", self._beat, every=pace.heartbeat, first_after=pace.heartbeat)
         # The first look at everything is the one with which the listening begins.
         self._scans = pulse("agent-scan", self._watch.scan, every=pace.scan, first_after=pace.scan)
         self._ears = pulse("agent-events", self._watch.listen, every=LISTEN_AGAIN)
+
+    def _image_hands(self) -> ImageHands:
+        return ImageHands(
+            self._plugs,
+            self._lanes,
+            self._outbox,
+            clock=self._clock,
+            fault=self._fault,
+            patient=self._patient,
+            again=self._pace.engine_again,
+            cancelled=self._check_cancelled,
+            opens=self._opens,
+            reporter=self._reporter,
+        )
+
+    def _prober(self, lanes: Lanes | None, chance: Callable[[], float]) -> Probing:
+        most = self._pace.probes
+        return Probing(
+            self._plugs.runtime,
+            known=self._book,
+            lanes=self._lanes,
+            asks=lanes or Lanes(most, max(1, most // 4), "probe"),
+            ends=lanes or Lanes(most, max(1, most // 4), "probe-end"),
+            clock=self._clock,
+            look=lambda container_uuid: self._watch.look(container_uuid),
+            chance=chance,
+        )
+
+    def _watcher(self) -> Watch:
+        return Watch(
+            self._plugs.runtime,
+            self._conductor,
+            host=self._host,
+            known=self._book,
+            lanes=self._lanes,
+            outbox=self._outbox,
+            network=self._plugs.network,
+            volumes=self._plugs.volumes,
+            cores=self._plugs.cores,
+            notice=self._probing.notice,
+        )
 
     def start(self) -> None:
         """Begin this life. An engine or a conductor that does not answer yet is waited for."""

@@ -19,7 +19,8 @@ from zun import errors
 from zun.domain import image
 from zun.drivers.runtime import labels
 from zun.drivers.runtime.docker import DockerRuntime
-from zun.drivers.runtime.docker_http import LONGEST_LINE, DockerHttp
+from zun.drivers.runtime.docker_answer import LONGEST_LINE
+from zun.drivers.runtime.docker_http import DockerHttp
 from zun.drivers.runtime.docker_pull import pull
 from zun.interfaces.runtime import Credentials, Progress
 

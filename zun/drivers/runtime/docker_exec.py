@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from zun import errors
-from zun.drivers.runtime.docker_http import DockerHttp, Stream
+from zun.drivers.runtime.docker_answer import Stream
+from zun.drivers.runtime.docker_http import DockerHttp
 from zun.drivers.runtime.docker_read import payloads
 from zun.interfaces.runtime import ExecResult
 

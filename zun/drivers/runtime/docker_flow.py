@@ -10,7 +10,7 @@ import msgspec
 
 from zun import errors
 from zun.drivers.runtime import docker_read
-from zun.drivers.runtime.docker_http import Stream
+from zun.drivers.runtime.docker_answer import Stream
 from zun.interfaces.runtime import EngineEvent
 
 T = TypeVar("T")

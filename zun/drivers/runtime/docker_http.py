@@ -5,53 +5,30 @@ Why not a client library: ADR 0003.
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import select
 import socket
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
 from zun import errors
+from zun.drivers.runtime.docker_answer import TROUBLE, Answer, Stream, decoded, end, left, next_piece, told
 
 #: The API versions that this driver speaks: Docker Engine 20.10 is 1.41; 29 speaks 1.44 to 1.52.
 OLDEST = (1, 41)
 NEWEST = (1, 51)
 
-#: Bounds on what is held in memory, in bytes: an answer, and one line of a stream. An engine in its right mind comes near neither.
+#: The most of an answer that is held in memory, in bytes. An engine in its right mind does not come near it.
 LARGEST_ANSWER = 256 << 20
-LONGEST_LINE = 8 << 20
 
-_PIECE = 65_536
+
 _IDLE_CONNECTIONS = 8
-_TROUBLE = (OSError, http.client.HTTPException)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the engine answered: an HTTP status and, decoded, its JSON (None where there was no body)."""
-
-    status: int
-    data: Any
-
-    @property
-    def ok(self) -> bool:
-        """Whether it is a yes. 304 is one: "it is so already"."""
-        return self.status < 300 or self.status == 304
-
-    @property
-    def message(self) -> str:
-        """The engine's own sentence in a refusal."""
-        if isinstance(self.data, dict) and isinstance(self.data.get("message"), str):
-            return str(self.data["message"]).strip()
-        return f"HTTP status {self.status}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +59,7 @@ class _Connection(http.client.HTTPConnection):
     def wake(self) -> None:
         """End whatever read is under way, in whatever thread."""
         if self.sock is not None:
-            _end(self.sock)
+            end(self.sock)
 
     @property
     def usable(self) -> bool:
@@ -92,67 +69,6 @@ class _Connection(http.client.HTTPConnection):
         poll = select.poll()
         poll.register(self.sock, select.POLLIN | select.POLLHUP | select.POLLERR)
         return not poll.poll(0)
-
-
-class Stream:
-    """An answer that is read as it comes, on a connection of its own. Close it, or leave its ``with`` block."""
-
-    def __init__(
-        self,
-        owner: DockerHttp,
-        channel: socket.socket,
-        response: http.client.HTTPResponse,
-        deadline: float | None,
-        idle: float | None = None,
-    ) -> None:
-        self._owner, self._channel, self._response, self._deadline, self._idle = owner, channel, response, deadline, idle
-        self.status = response.status
-        self.content_type = response.getheader("Content-Type") or ""
-
-    def header(self, name: str) -> str:
-        """A header of the answer; empty where there is none."""
-        return self._response.getheader(name) or ""
-
-    def read(self) -> bytes:
-        """The next piece, empty at the end. Raises TimeoutError at the deadline, EngineUnavailable when the engine is gone."""
-        try:
-            self._channel.settimeout(_left(self._deadline) if self._idle is None else self._idle)
-            return _piece(self._response)
-        except TimeoutError:
-            raise
-        except (*_TROUBLE, ValueError) as error:
-            raise errors.EngineUnavailable(reason=_told(error)) from error
-
-    def lines(self) -> Iterator[bytes]:
-        """Its lines, without their ends. Raises EngineUnavailable for one that is longer than anything that an engine has to say."""
-        rest = b""
-        while piece := self.read():
-            *whole, rest = (rest + piece).split(b"\n")
-            yield from (line for line in whole if line.strip())
-            if len(rest) > LONGEST_LINE:
-                raise errors.EngineUnavailable(reason="it sends a line without an end")
-        if rest.strip():
-            yield rest
-
-    def answer(self) -> Answer:
-        """The whole body at once: for a refusal."""
-        return Answer(self.status, _decoded(b"".join(iter(self.read, b""))))
-
-    def wake(self) -> None:
-        """End whatever read is under way, in whatever thread."""
-        _end(self._channel)
-
-    def close(self) -> None:
-        """Give the connection up; the engine stops what it does for it alone."""
-        self._owner.forget(self)
-        self._response.close()
-        self._channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
 
 class DockerHttp:
@@ -208,12 +124,12 @@ class DockerHttp:
         try:
             _send(connection, method, target, body, headers)
             response = connection.getresponse()
-        except _TROUBLE as error:
+        except TROUBLE as error:
             connection.close()
             raise self._lost(error) from error
         finally:
             self._done_with(connection)
-        made = Stream(self, channel, response, None if duration is None else time.monotonic() + duration, idle)
+        made = Stream(self.forget, channel, response, None if duration is None else time.monotonic() + duration, idle)
         waking(made.wake)
         with self._lock:
             if not self.closed:
@@ -272,21 +188,21 @@ class DockerHttp:
 
     def _exchange(self, method: str, target: str, body: Any, headers: Mapping[str, str] | None, timeout: float | None) -> Answer:
         deadline = time.monotonic() + (timeout or self.timeout)
-        connection = self._take(_left(deadline))
+        connection = self._take(left(deadline))
         try:
             _send(connection, method, target, body, headers)
             response = connection.getresponse()
             pieces, size = [], 0
-            while piece := _piece(response):
+            while piece := next_piece(response):
                 pieces.append(piece)
                 size += len(piece)
                 if size > self._largest:
                     raise errors.EngineError(reason=f"its answer to {method} {target.partition('?')[0]} does not end")
                 if connection.sock is not None:
-                    connection.sock.settimeout(_left(deadline))
+                    connection.sock.settimeout(left(deadline))
             # read to its end, but http.client does not always notice: without this the connection cannot be used again
             response.close()
-        except _TROUBLE as error:
+        except TROUBLE as error:
             connection.close()
             raise self._lost(error) from error
         except errors.ZunError:
@@ -295,7 +211,7 @@ class DockerHttp:
         finally:
             self._done_with(connection)
         self._give_back(connection)
-        return Answer(response.status, _decoded(b"".join(pieces)))
+        return Answer(response.status, decoded(b"".join(pieces)))
 
     def _take(self, timeout: float | None) -> _Connection:
         """A connection for one call; :meth:`_done_with` it afterwards."""
@@ -347,7 +263,7 @@ class DockerHttp:
     def _lost(self, error: Exception) -> errors.EngineUnavailable:
         if not isinstance(error, TimeoutError):
             self._forget_engine()
-        return _closed() if self.closed else errors.EngineUnavailable(reason=_told(error))
+        return _closed() if self.closed else errors.EngineUnavailable(reason=told(error))
 
     def _forget_engine(self) -> None:
         with self._lock:
@@ -367,42 +283,10 @@ def _send(connection: _Connection, method: str, target: str, body: Any, headers:
     connection.request(method, target, body=body, headers=given)
 
 
-def _piece(response: http.client.HTTPResponse) -> bytes:
-    """The next piece of a body, empty at its end. Raises IncompleteRead where the engine hung up before that, which ``read1`` does not."""
-    piece = response.read1(_PIECE)
-    if not piece and response.length:
-        raise http.client.IncompleteRead(b"", response.length)
-    return piece
-
-
-def _end(channel: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # it has ended by itself
-        channel.shutdown(socket.SHUT_RDWR)
-
-
 def _closed() -> errors.EngineUnavailable:
     return errors.EngineUnavailable(reason="this client has been closed")
-
-
-def _decoded(body: bytes) -> Any:
-    """The JSON in a body; text that is none counts as a message, so that no answer of a proxy or a dying engine is an error here."""
-    if not body.strip():
-        return None
-    try:
-        return msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return {"message": body[:1000].decode("utf-8", "replace")}
 
 
 def _version(text: str) -> tuple[int, int]:
     major, _, minor = text.partition(".")
     return int(major), int(minor or 0)
-
-
-def _left(deadline: float | None) -> float | None:
-    """Seconds until the deadline, never so few that the socket would stop blocking."""
-    return None if deadline is None else max(0.001, deadline - time.monotonic())
-
-
-def _told(error: Exception) -> str:
-    return "no answer in time" if isinstance(error, TimeoutError) else (str(error) or type(error).__name__)

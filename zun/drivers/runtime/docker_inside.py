@@ -11,8 +11,9 @@ from typing import Any
 from zun import errors
 from zun.domain.lifecycle import EngineState
 from zun.drivers.runtime import docker_flow, docker_read, docker_spec, netns, usage
+from zun.drivers.runtime.docker_answer import Stream
 from zun.drivers.runtime.docker_exec import execute
-from zun.drivers.runtime.docker_http import DockerHttp, Stream
+from zun.drivers.runtime.docker_http import DockerHttp
 from zun.drivers.runtime.docker_objects import Json, Objects, missing, yes
 from zun.interfaces.runtime import ExecResult, ProcessList, Stats
 

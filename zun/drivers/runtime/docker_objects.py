@@ -11,7 +11,8 @@ import msgspec
 
 from zun import errors
 from zun.drivers.runtime import labels
-from zun.drivers.runtime.docker_http import Answer, DockerHttp
+from zun.drivers.runtime.docker_answer import Answer
+from zun.drivers.runtime.docker_http import DockerHttp
 
 Json = dict[str, Any]
 
