@@ -15,9 +15,11 @@ class Ear:
 
     def __init__(self):
         self.heard, self.deaf, self.refuses, self.changed = [], False, None, threading.Condition()
+        self.numbers = []
 
-    def _hear(self, what):
+    def _hear(self, what, number):
         with self.changed:
+            self.numbers.append(number)
             if self.deaf:
                 raise errors.RpcUnavailable(target="conductor", seconds=1)
             self.heard.append(what)
@@ -25,11 +27,11 @@ class Ear:
             if self.refuses:
                 raise self.refuses
 
-    def finish(self, host, epoch, outcome):
-        self._hear(outcome)
+    def finish(self, host, epoch, outcome, number):
+        self._hear(outcome, number)
 
-    def observe(self, host, epoch, observations, sandboxes):
-        self._hear(observations[0] if observations else sandboxes[0])
+    def observe(self, host, epoch, observations, sandboxes, number):
+        self._hear(observations[0] if observations else sandboxes[0], number)
 
     def wait_for(self, count):
         with self.changed:
@@ -74,6 +76,8 @@ def test_a_deaf_conductor_hears_later_and_only_the_newest_of_each_container(outb
     ear.wait_for(2)
     assert ear.heard[-1] == seen("a", EngineState.EXITED)
     assert ear.heard.count(seen("b")) == 1
+    # One that is told again keeps its number; a newer one has a higher one.
+    assert sorted(ear.numbers) == ear.numbers and set(ear.numbers) <= {1, 2, 3}
 
 
 def test_an_outcome_is_out_of_hand_once_it_was_heard(outbox, ear, delivered):

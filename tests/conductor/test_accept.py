@@ -99,6 +99,9 @@ def test_who_gave_no_name_is_never_told_that_it_is_in_use(make_world):
         def randint(self, low, high):
             return low
 
+        def random(self):
+            return 0.0
+
     world = make_world(defaults=Defaults(unique_name_scope="global"), chance=Stubborn())
     names = [world.accept.create(ME, {"image": "busybox"}, False).name for _ in range(3)]
     assert len(set(names)) == 3

@@ -8,7 +8,7 @@ from zun import errors
 from zun.domain.container import Container
 from zun.domain.host import Host, Service
 from zun.domain.lifecycle import EngineState, Observation, Status
-from zun.interfaces.rpc import HostReport, SandboxFacts
+from zun.interfaces.rpc import HostReport, Outcome, SandboxFacts
 from zun.interfaces.runtime import HostFacts
 
 REPORT = HostReport(facts=HostFacts(cpus=4, mem_total=4096, runtimes=["runc"]), availability_zone="mars", reserved_memory=96)
@@ -58,6 +58,34 @@ def test_news_of_an_earlier_life_is_dropped(world):
     world.settle()
     world.desk.observe("one", before, [seen(container)], [])
     assert world.container(container.uuid).status is Status.RUNNING
+
+
+def test_a_report_that_comes_after_a_newer_one_is_old_news(world):
+    """Over a broker a report whose answer was lost comes again, and its first copy may be written down at last after both."""
+    container = world.create()
+    newest = 1000
+    world.desk.observe("one", epoch(world), [seen(container)], [], newest)
+    late = seen(container, EngineState.RUNNING)
+    world.desk.observe("one", epoch(world), [late], [], newest - 1)
+    world.desk.observe("one", epoch(world), [late], [], newest)
+    assert world.container(container.uuid).status is Status.STOPPED
+    world.desk.observe("one", epoch(world), [late], [], newest + 1)
+    assert world.container(container.uuid).status is Status.RUNNING
+
+
+def test_what_was_seen_before_an_end_was_told_is_old_news_after_it(world):
+    container = world.create()
+    world.desk.finish("one", epoch(world), Outcome(action_uuid="of long ago"), 1000)
+    world.desk.observe("one", epoch(world), [seen(container)], [], 999)
+    assert world.container(container.uuid).status is Status.RUNNING
+
+
+def test_another_life_numbers_its_reports_anew(world):
+    container = world.create()
+    world.desk.observe("one", epoch(world), [seen(container, EngineState.RUNNING)], [], 1000)
+    world.desk.hello("one", "next", REPORT)
+    world.desk.observe("one", "next", [seen(container)], [], 1)
+    assert world.container(container.uuid).status is Status.STOPPED
 
 
 def test_news_of_an_earlier_incarnation_is_dropped_and_heals_nothing(world):

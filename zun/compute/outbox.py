@@ -32,7 +32,9 @@ class Outbox:
         self._epoch = epoch
         self._delivered = delivered
         self._lock = threading.Lock()
-        self._items: OrderedDict[str, Item] = OrderedDict()
+        #: each with the number of the report that it is
+        self._items: OrderedDict[str, tuple[int, Item]] = OrderedDict()
+        self._number = 0
         self._pulse = pulse("outbox", self._deliver, every=AGAIN, first_after=AGAIN)
 
     def start(self) -> None:
@@ -48,7 +50,8 @@ class Outbox:
         key = _key(item)
         with self._lock:
             self._items.pop(key, None)
-            self._items[key] = item
+            self._number += 1
+            self._items[key] = (self._number, item)
         self._pulse.poke()
 
     def _deliver(self) -> None:
@@ -56,9 +59,9 @@ class Outbox:
             with self._lock:
                 if not self._items:
                     return
-                key, item = next(iter(self._items.items()))
+                key, (number, item) = next(iter(self._items.items()))
             try:
-                self._send(item)
+                self._send(item, number)
             except Exception as error:
                 if isinstance(error, errors.ZunError) and error.retryable:
                     LOG.warning("no conductor hears: %s", error)
@@ -67,19 +70,19 @@ class Outbox:
                 LOG.exception("the conductor refuses %s", key)
             with self._lock:
                 # It may have been replaced by something newer while it was being sent: that one stays.
-                if self._items.get(key) is item:
+                if self._items.get(key, (0, None))[0] == number:
                     del self._items[key]
             if isinstance(item, Outcome):
                 self._delivered(item.action_uuid)
 
-    def _send(self, item: Item) -> None:
+    def _send(self, item: Item, number: int) -> None:
         match item:
             case Outcome():
-                self._conductor.finish(self._host, self._epoch, item)
+                self._conductor.finish(self._host, self._epoch, item, number)
             case Observation():
-                self._conductor.observe(self._host, self._epoch, [item], [])
+                self._conductor.observe(self._host, self._epoch, [item], [], number)
             case SandboxFacts():
-                self._conductor.observe(self._host, self._epoch, [], [item])
+                self._conductor.observe(self._host, self._epoch, [], [item], number)
 
 
 def _key(item: Item) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -57,14 +56,19 @@ class Observe:
 
         return self._store.settle(write)
 
-    def observe(self, host: str, epoch: str, observations: list[Observation], sandboxes: list[SandboxFacts]) -> None:
-        """Store what was seen. News of a container that is on another host, or gone, or being undone, is dropped."""
-        work = False
-        for facts in sandboxes:
-            self._store.settle(partial(self._sandbox, host=host, epoch=epoch, facts=facts))
-        for observation in observations:
-            work |= self._store.settle(partial(self._seen, host=host, epoch=epoch, observation=observation))
-        if work:
+    def observe(self, host: str, epoch: str, observations: list[Observation], sandboxes: list[SandboxFacts], number: int = 0) -> None:
+        """Store what was seen. News of a container that is on another host, or gone, or being undone, is dropped, and what is older than
+        what has been heard."""
+
+        def write(tx: Transaction) -> bool:
+            if not self._hears(tx, host, epoch, number):
+                return False
+            for facts in sandboxes:
+                self._sandbox(tx, host, facts)
+            accepted = [self._seen(tx, host, observation) for observation in observations]
+            return any(accepted)
+
+        if self._store.settle(write):
             journal.nudge(self._poke, host)
 
     def unknown(self, host: str, sandboxes: list[str]) -> list[str]:
@@ -84,19 +88,30 @@ class Observe:
         service = next(iter(tx.find(Service, {"host": host, "binary": COMPUTE})), None)
         return service is None or service.epoch in (None, epoch)
 
-    def _seen(self, tx: Transaction, host: str, epoch: str, observation: Observation) -> bool:
+    def _hears(self, tx: Transaction, host: str, epoch: str, number: int) -> bool:
+        """Whether this is news, of a host's present life. A report that comes again while its first copy is being written down is news
+        once: both write the same row."""
+        service = next(iter(tx.find(Service, {"host": host, "binary": COMPUTE})), None)
+        if service is None or number == 0:
+            return service is None or service.epoch in (None, epoch)
+        if service.epoch not in (None, epoch) or number <= service.heard:
+            return False
+        tx.save(replace(service, heard=number))
+        return True
+
+    def _seen(self, tx: Transaction, host: str, observation: Observation) -> bool:
         """Returns whether the service itself has accepted new work."""
         container = tx.get(Container, observation.container_uuid)
-        if container is None or container.host != host or not self._living(tx, host, epoch) or journal.undoing(tx, container):
+        if container is None or container.host != host or journal.undoing(tx, container):
             return False
         missing = observation.state is EngineState.MISSING and observation.incarnation >= container.incarnation
         container = journal.apply(tx, container, Observed(observation))
         follows = journal.follow(tx, container, missing=missing, now=self._clock())
         return follows or journal.proceed(tx, container.sandbox_uuid, self._clock())
 
-    def _sandbox(self, tx: Transaction, host: str, epoch: str, facts: SandboxFacts) -> None:
+    def _sandbox(self, tx: Transaction, host: str, facts: SandboxFacts) -> None:
         sandbox = tx.get(Sandbox, facts.sandbox_uuid)
-        if sandbox is not None and sandbox.host == host and self._living(tx, host, epoch):
+        if sandbox is not None and sandbox.host == host:
             journal.record_sandbox(tx, facts)
 
     def _report(self, tx: Transaction, hostname: str, epoch: str, report: HostReport) -> None:
@@ -127,5 +142,6 @@ class Observe:
                 last_seen_up=self._clock(),
                 report_count=service.report_count + 1,
                 epoch=epoch,
+                heard=service.heard if service.epoch == epoch else 0,
             )
         )

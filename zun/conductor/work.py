@@ -85,16 +85,18 @@ class Desk(ImageDesk):
                 telling.of_action(tx, What.STARTED, action, claimed)
         return Work(action=drain.hurried(tx, action, self._clock()), charge=journal.charge(tx, sandbox))
 
-    def finish(self, host: str, epoch: str, outcome: Outcome) -> None:
+    def finish(self, host: str, epoch: str, outcome: Outcome, number: int = 0) -> None:
         """Write down how an action ended. An outcome of another epoch, or of an action that has ended already, is nobody's news."""
-        if self._store.settle(lambda tx: self._finish(tx, host, epoch, outcome)):
+        if self._store.settle(lambda tx: self._finish(tx, host, epoch, outcome, number)):
             journal.nudge(self._poke, host)
 
     def _again(self, attempts: int) -> datetime:
         return self._clock() + timedelta(seconds=min(UNDO_AGAIN[0] * 2 ** min(attempts, 16), UNDO_AGAIN[1]))
 
-    def _finish(self, tx: Transaction, host: str, epoch: str, outcome: Outcome) -> bool:
+    def _finish(self, tx: Transaction, host: str, epoch: str, outcome: Outcome, number: int) -> bool:
         """Returns whether there is new work for the host."""
+        # Whether it is late is for its action to say; what was seen before it is old news from now on.
+        self._hears(tx, host, epoch, number)
         action = tx.get(Action, outcome.action_uuid)
         if action is None or action.state is ActionState.DONE or action.host != host or action.epoch != epoch:
             return False

@@ -34,6 +34,7 @@ class Service(Entity, frozen=True, kw_only=True):
     last_seen_up: Annotated[datetime | None, Field(doc="its last heartbeat", shown=True)] = None
     report_count: Annotated[int, Field(doc="its heartbeats", shown=True)] = 0
     epoch: Annotated[str | None, Field(doc="the life of the process", length=36)] = None
+    heard: Annotated[int, Field(doc="the newest report of that life that has been written down")] = 0
     drain_state: Annotated[DrainState | None, Field(doc="whether its host is drained, or what was stopped is started again", length=16)] = (
         None
     )

@@ -139,11 +139,12 @@ class Conductor(Protocol):
     def claim(self, host: str, epoch: str, in_hand: list[str], limit: int) -> Claimed:
         """Take up to ``limit`` actions in hand, never two of one sandbox. ``in_hand`` names those that the agent has already."""
 
-    def finish(self, host: str, epoch: str, outcome: Outcome) -> None:
-        """Report the end of an action; may be repeated."""
+    def finish(self, host: str, epoch: str, outcome: Outcome, number: int = 0) -> None:
+        """Report the end of an action; may be repeated. ``number`` is as for :meth:`observe`."""
 
-    def observe(self, host: str, epoch: str, observations: list[Observation], sandboxes: list[SandboxFacts]) -> None:
-        """Report what was seen; may be repeated."""
+    def observe(self, host: str, epoch: str, observations: list[Observation], sandboxes: list[SandboxFacts], number: int = 0) -> None:
+        """Report what was seen; may be repeated. ``number`` grows with every report of a life, and stays when one is repeated: what comes
+        after a newer report is old news, and dropped. 0 is not numbered."""
 
     def unknown(self, host: str, sandboxes: list[str]) -> list[str]:
         """Those of ``sandboxes`` that no row places on this host: nobody's, to be removed."""

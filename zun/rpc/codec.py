@@ -92,6 +92,12 @@ class Codec(Generic[P]):
 
 def _describe(name: str, function: Callable[..., Any]) -> _Method:
     hints = get_type_hints(function)
-    parameters = [parameter for parameter in inspect.signature(function).parameters if parameter != "self"]
-    arguments = msgspec.defstruct(f"{name}_arguments", [(parameter, hints[parameter]) for parameter in parameters])
+    parameters = [parameter for parameter in inspect.signature(function).parameters.values() if parameter.name != "self"]
+    arguments = msgspec.defstruct(
+        f"{name}_arguments",
+        [
+            (each.name, hints[each.name]) if each.default is each.empty else (each.name, hints[each.name], each.default)
+            for each in parameters
+        ],
+    )
     return _Method(arguments, hints["return"], getattr(function, "__cast__", False))
