@@ -95,6 +95,7 @@ NEEDED: dict[str, Any] = {
     "Name": "no",
     "destination": "/data",
     "port": 80,
+    "value": "text",
 }
 
 
