@@ -56,6 +56,9 @@ UNIQUE_TOGETHER: Mapping[type[Entity], Sequence[tuple[str, ...]]] = {
     Event: (("project_id", "cursor"),),
 }
 
+#: What is looked for in combination: a host's open actions, among all that it has ever done.
+INDEXED_TOGETHER: Mapping[type[Entity], Sequence[tuple[str, ...]]] = {Action: (("host", "state"),)}
+
 #: by the name that ``Field.of`` uses
 OWNERS: Mapping[str, type[Entity]] = {entity.__name__.lower(): entity for entity in TABLE_NAMES}
 
@@ -138,6 +141,7 @@ def _table(entity: type[Entity], name: str) -> sa.Table:
         if declared.field.index:
             indexes.append(sa.Index(f"ix_{name}_{declared.name}", declared.name))
     constraints += [_unique(name, names) for names in UNIQUE_TOGETHER.get(entity, ())]
+    indexes += [sa.Index("_".join((f"ix_{name}", *names)), *names) for names in INDEXED_TOGETHER.get(entity, ())]
     for owner in owners:
         key, target = f"{owner}_uuid", TABLE_NAMES[OWNERS[owner]]
         constraints.append(sa.ForeignKeyConstraint([key], [f"{target}.uuid"], name=f"fk_{name}_{key}"))

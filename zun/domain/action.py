@@ -58,7 +58,7 @@ class Action(Entity, frozen=True, kw_only=True):
     user_id: Annotated[str, Field(doc="on whose behalf", shown=True, length=255)]
     arguments: Annotated[dict[str, Any], Field(doc="the verb's arguments")] = {}
     state: Annotated[ActionState, Field(length=16, index=True)] = ActionState.QUEUED
-    host: Annotated[str | None, Field(doc="whose work it is; None while no host is chosen", length=255, index=True)] = None
+    host: Annotated[str | None, Field(doc="whose work it is; None while no host is chosen", length=255)] = None
     epoch: Annotated[str | None, Field(doc="the life of the process that has it in hand", length=36)] = None
     attempts: Annotated[int, Field(doc="how often it was handed out")] = 0
     not_before: Annotated[datetime | None, Field(doc="not handed out earlier (UTC)")] = None
