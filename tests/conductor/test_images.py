@@ -194,6 +194,20 @@ def test_an_account_is_never_for_an_image_of_another_registry(world: World, acco
     assert world.rows() == before
 
 
+def test_a_rebuild_of_another_image_lets_go_of_the_one_that_was_made_of_a_container(world: World) -> None:
+    world.images.commit(ME, world.create(), "mine", None)
+    world.settle()
+    (image,) = images(world)
+    made = world.create(image="mine")
+    assert made.image_uuid == image.uuid
+    # a name that says its registry is never one that was made of a container
+    after = world.do("rebuild", made, image="docker.io/library/busybox")
+    assert after is not None and (after.status, after.image_uuid) == (Status.RUNNING, None)
+    world.images.delete(ME, image)
+    world.settle()
+    assert not images(world)
+
+
 def test_an_image_is_not_deleted_while_it_is_made(world: World) -> None:
     image = world.images.commit(ME, world.create(), "mine", None)
     with pytest.raises(errors.ImageBusy):
