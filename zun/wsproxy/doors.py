@@ -22,10 +22,13 @@ async def connect(door: Door) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
             writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             writer.write(door.token.encode() + b"\n")
             refusal = refused(await reader.readline())
-    except (OSError, ValueError) as error:
+    except BaseException as error:
+        # Who asked may be gone meanwhile, too: a stream that nobody reads must not stay open for that.
         if writer is not None:
             writer.transport.abort()
-        raise errors.RpcUnavailable(target=f"{door.host}:{door.port}", seconds=PATIENCE) from error
+        if isinstance(error, OSError | ValueError):
+            raise errors.RpcUnavailable(target=f"{door.host}:{door.port}", seconds=PATIENCE) from error
+        raise
     if refusal is not None:
         writer.transport.abort()
         raise refusal
