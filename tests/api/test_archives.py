@@ -71,3 +71,53 @@ def test_blanks_in_base64_do_not_count_wherever_they_are(cloud: Served, box: str
     )
     assert answer.status_code == 200, answer.text
     assert thing(cloud, box).files["/root/letter"] == b"dear\n"
+
+
+# -- bounds --------------------------------------------------------------------------------------------
+
+LARGEST, LARGEST_BODY = 20_480, 30_000
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service that moves small archives only."""
+    settings = f"[api]\nmax_archive_size = {LARGEST}\nmax_archive_body_size = {LARGEST_BODY}\n"
+    made = Served(tmp_path_factory.mktemp("narrow"), settings=settings)
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_an_archive_is_answered_up_to_the_size_that_is_configured_and_no_larger(narrow: Served) -> None:
+    box = narrow.container()
+    files = thing(narrow, box).files
+    for size, status in ((LARGEST // 2, 200), (LARGEST + 1, 400)):
+        files["/root/file"] = bytes(size)
+        answer = narrow.ask("GET", f"/containers/{box}/get_archive?path=/root/file", at="1.40")
+        assert answer.status_code == status, answer.text[:300]
+    assert answer.json()["errors"][0]["code"] == "container.archive-too-large"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_archive_is_taken_up_to_the_size_that_is_configured_and_a_larger_one_changes_nothing(narrow: Served, chunked: bool) -> None:
+    box = narrow.container()
+    before = dict(thing(narrow, box).files)
+    whole = json.dumps({"data": base64.b64encode(bytes(LARGEST_BODY)).decode()}).encode()
+    data = iter([whole[:20_000], whole[20_000:]]) if chunked else whole
+    headers = {"Content-Type": "application/json"}
+    answer = narrow.ask("POST", f"/containers/{box}/put_archive?path=/root", at="1.40", data=data, headers=headers)
+    assert answer.status_code == 413, answer.text[:300]
+    assert thing(narrow, box).files == before
+    kept = json.dumps({"data": base64.b64encode(tar("letter", b"dear\n")).decode()})
+    assert len(kept) < LARGEST_BODY
+    assert narrow.ask("POST", f"/containers/{box}/put_archive?path=/root", at="1.40", data=kept, headers=headers).status_code == 200
+    assert thing(narrow, box).files["/root/letter"] == b"dear\n"
+
+
+def tar(name: str, content: bytes) -> bytes:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return whole.getvalue()

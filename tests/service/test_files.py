@@ -11,6 +11,8 @@ import pytest
 import requests
 
 from tests.service.aio import PATIENCE, eventually
+from zun.drivers.runtime.docker_http import DockerHttp
+from zun.drivers.runtime.pause import image as pause
 
 GIB = 1 << 30
 #: what the service may grow by while a GiB goes through it
@@ -44,6 +46,24 @@ def run(service, uuid, command):
     return service.post(f"/containers/{uuid}/execute", params={"command": command}).json()["output"]
 
 
+def of_nothing_but_a_program(engine):
+    """An image with one static program in it that waits for ever: no shell, no tar, no library."""
+    http = DockerHttp(engine.socket, timeout=30)
+    try:
+        member = tarfile.TarInfo("program")
+        content = pause.binary(http.engine().architecture)
+        member.size, member.mode = len(content), 0o755
+        whole = io.BytesIO()
+        with tarfile.open(fileobj=whole, mode="w") as archive:
+            archive.addfile(member, io.BytesIO(content))
+        query = {"fromSrc": "-", "repo": "nothing-else", "tag": "1", "changes": 'CMD ["/program"]'}
+        made = http.call("POST", "/images/create", query=query, body=whole.getvalue())
+        assert made.ok, made.message
+    finally:
+        http.close()
+    return "nothing-else:1"
+
+
 def resident(service):
     """Bytes of memory that the service has, at its most so far."""
     status = Path(f"/proc/{service._process.pid}/status").read_text()
@@ -60,6 +80,25 @@ def test_what_is_put_is_got(service, box, version):
     with tarfile.open(fileobj=io.BytesIO(got)) as archive:
         assert archive.extractfile("one").read() == "grüße\n".encode() * 50_000
     assert (answer["stat"]["name"], answer["stat"]["size"]) == ("one", 400_000)
+
+
+@pytest.mark.parametrize("verb", [None, "stop"])
+def test_an_image_without_a_shell_or_tar_has_its_files_in_and_out(service, verb):
+    uuid = service.create("/program", image=of_nothing_but_a_program(service.engine))
+    service.wait(uuid, "Running")
+    try:
+        assert service.post(f"/containers/{uuid}/execute", params={"command": "sh"}).json().get("exit_code") != 0, "it has no shell"
+        if verb:
+            service.post(f"/containers/{uuid}/{verb}", params={"timeout": 0})
+            service.wait(uuid, "Stopped")
+        assert put(service, uuid, base64.b64encode(tar(letter=b"dear program\n")).decode(), path="/").status_code == 200
+        answer = service.get(f"/containers/{uuid}/get_archive", params={"path": "/letter"}).json()
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(answer["data"]))) as archive:
+            assert archive.extractfile("letter").read() == b"dear program\n"
+        assert answer["stat"]["size"] == 13
+    finally:
+        service.delete(f"/containers/{uuid}", params={"force": True})
+        service.wait_gone(uuid)
 
 
 def test_a_gibibyte_goes_in_and_out_in_constant_memory(own_service):

@@ -51,6 +51,13 @@ def test_what_the_host_lacks_is_pulled_if_it_may_be(engine: FakeEngine, images: 
     assert ensure(images, "ifnotpresent") == NEWER
 
 
+@pytest.mark.parametrize("policy", ["ifnotpresent", "always"])
+def test_what_a_registry_has_for_another_machine_is_refused_in_words(engine: FakeEngine, images: RegistryImages, policy: str) -> None:
+    engine.registry[NAME] = EngineImage(id="sha256:3", architecture="s390x")
+    with pytest.raises(errors.WrongArchitecture, match="'web' is built for s390x, and its host runs programs for"):
+        ensure(images, policy)
+
+
 def test_an_unknown_policy_is_a_fault_of_ours(images: RegistryImages) -> None:
     with pytest.raises(ValueError, match="sometimes"):
         ensure(images, "sometimes")
