@@ -134,7 +134,7 @@ def test_a_manifest_with_everything() -> None:
     assert prepare["volume_mounts"] == [{"volume": "shared-data", "destination": "/pod-data", "read_only": False}]
     assert (nginx["cpu"], nginx["memory"], nginx["ports"], nginx["image_pull_policy"]) == (0.25, 128, [53, 80], "ifnotpresent")
     assert nginx["volume_mounts"] == [{"volume": "shared-data", "destination": "/usr/share/nginx/html", "read_only": True}]
-    assert "name" not in debian, "a name of one character is none of ours"
+    assert debian["name"] == "d", "of one character, as containers of Pods may have it"
     assert (debian["entrypoint"], debian["workdir"], debian["interactive"], debian["tty"]) == (["/bin/sh", "-c"], "/srv", True, True)
     assert debian["command"] == ["echo hello world, $(NOBODY), $(GREETING) > /pod-data/index.html"]
     assert debian["environment"] == {"WHO": "world", "GREETING": "hello world", "EMPTY": ""}

@@ -99,6 +99,7 @@ def test_what_is_shared_in_memory_is_in_memory_and_held_to_its_size(own_service)
         volumes=[{"name": "fast", "emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}}],
     )
     first, second = wait(own_service, uuid, "Running")["containers"]
+    assert (first["name"], second["name"]) == ("a", "b")
     said(own_service, first["uuid"], "sh", "-c", "'echo hello > /fast/word'")
     assert said(own_service, second["uuid"], "cat", "/fast/word") == "hello\n"
     told = said(own_service, second["uuid"], "df", "-k", "/fast").split()

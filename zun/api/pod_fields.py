@@ -117,7 +117,7 @@ _RESOURCES = _manifest(
 )
 
 _CONTAINER: dict[str, Member] = {
-    "name": Member(Leaf(text("name", 1, 63, _DNS_LABEL)), "the container's name, if it has two characters or more", required=True),
+    "name": Member(Leaf(text("name", 1, 63, _DNS_LABEL)), "the container's name", required=True),
     "image": Member(Leaf(kinds.IMAGE), "the image", required=True),
     "command": Member(Leaf(TEXTS), "the container's `entrypoint`; `$(NAME)` stands for a variable of `env`"),
     "args": Member(Leaf(TEXTS), "the container's `command`; `$(NAME)` stands for a variable of `env`"),

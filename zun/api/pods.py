@@ -23,7 +23,6 @@ HOSTNAME = 63
 #: how many characters the references to variables of one manifest may come to
 MAX_EXPANDED = 262_144
 
-_NAME = re.compile(kinds.NAME_PATTERN[:-1] + r"\Z")
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
 
 
@@ -78,10 +77,8 @@ def _containers(spec: Json, volumes: set[str], reader: Reader) -> list[dict[str,
 
 
 def _container(read: Json, place: Place, volumes: set[str], reader: Reader, expander: _Expander) -> dict[str, Any]:
-    renamed = {"image": "image", "workingDir": "workdir", "stdin": "interactive", "tty": "tty"}
+    renamed = {"name": "name", "image": "image", "workingDir": "workdir", "stdin": "interactive", "tty": "tty"}
     values: dict[str, Any] = {key: read[name] for name, key in renamed.items() if name in read}
-    if _NAME.match(read["name"]):
-        values["name"] = read["name"]
     environment = expander.environment(read.get("env", []), (*place, "env"))
     values["environment"] = environment
     # Kubernetes' command is what images call their entrypoint, its args their command.
