@@ -52,6 +52,24 @@ class NotOffered(BadRequest):
     text = "'{field}' cannot be honoured: {why}"
 
 
+class PortNotUsable(BadRequest):
+    text = "Port {id} cannot be used: {why}"
+
+
+class SecurityGroupNotFound(BadRequest):
+    """400 and not 404, as the contract has it."""
+
+    text = "Security group {id} could not be found."
+
+
+class AlreadyAttached(BadRequest):
+    text = "Container {id} is in {what} already."
+
+
+class NotAttached(BadRequest):
+    text = "Container {id} is not in {what}."
+
+
 class InvalidImage(BadRequest):
     text = "Image '{image}' cannot be used: {reason}"
 
@@ -97,6 +115,11 @@ class PolicyNotAuthorized(ZunError):
     text = "Policy doesn't allow {rule} to be performed."
 
 
+class ExternalNetworkAttachForbidden(ZunError):
+    status = 403
+    text = "Network {id} is external and not shared: policy doesn't allow containers in it."
+
+
 class OverQuota(ZunError):
     status = 403
     text = "Quota exceeded for {resource}: requested {requested}, in use {in_use}, limit {limit}."
@@ -124,6 +147,10 @@ class ServiceNotFound(NotFound):
 
 class NetworkNotFound(NotFound):
     text = "Network {id} could not be found: {why}"
+
+
+class PortNotFound(NotFound):
+    text = "Port {id} could not be found."
 
 
 class ActionNotFound(NotFound):
@@ -187,6 +214,10 @@ class SeveralMatches(Conflict):
 
     def __init__(self, **details: object) -> None:
         super().__init__(**{"what": "containers", **details})
+
+
+class NoNetwork(Conflict):
+    text = "The project has no network that a container could be in, and nobody shares one with it."
 
 
 class NameUnchanged(Conflict):
@@ -315,6 +346,10 @@ class IdentityUnavailable(ServiceUnavailable):
     text = "The identity service does not answer."
 
 
+class NetworkUnavailable(ServiceUnavailable):
+    text = "The network service does not answer: {reason}"
+
+
 class RpcUnavailable(ServiceUnavailable):
     text = "No answer from {target} within {seconds} seconds."
 
@@ -323,6 +358,24 @@ class EngineError(ZunError):
     """The engine answered, and the answer is no. ``reason`` is the engine's own sentence."""
 
     text = "The container engine refused: {reason}"
+
+
+class NetworkRefused(ZunError):
+    """The network service answered, and the answer is no. ``reason`` is its own sentence."""
+
+    text = "The network service refused: {reason}"
+
+
+class BindingFailed(ZunError):
+    text = "Port {port} could not be bound to host {host}: {reason}"
+
+
+class PortNotActive(ZunError):
+    text = "Port {port} did not become active within {seconds} seconds after it was plugged on host {host}."
+
+
+class WiringFailed(ZunError):
+    text = "Port {port} could not be plugged: {reason}"
 
 
 class ImagePullFailed(ZunError):

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from zun.api import context as contexts
 from zun.api.context import Context
 from zun.api.derive import Forms
@@ -100,6 +102,11 @@ class Call:
     def caller(self) -> Caller:
         """On whose behalf this is."""
         return contexts.caller(self.context)
+
+    @property
+    def connecting(self) -> Caller:
+        """The caller, with whether he may have containers in external networks."""
+        return replace(self.caller, external_networks=self.parts.policy.allows("network:attach_external_network", self.context))
 
     @property
     def is_admin(self) -> bool:

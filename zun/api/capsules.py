@@ -162,7 +162,7 @@ def create(call: Call) -> Answer:
     """``POST /capsules``."""
     options: CreateCapsule = call.options
     wish = _wish(call, _document(options.template))
-    sandbox, members = call.parts.accept.create_capsule(call.caller, wish, idempotency.key(call, "capsule", wish))
+    sandbox, members = call.parts.accept.create_capsule(call.connecting, wish, idempotency.key(call, "capsule", wish))
     return Answer(_one(call, sandbox, members), location=f"{call.host_url}/v1/capsules/{sandbox.uuid}")
 
 

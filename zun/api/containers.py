@@ -95,7 +95,7 @@ def create(call: Call) -> Answer:
     if call.options.registry is not None:
         asked["registry"] = call.options.registry
     key = idempotency.key(call, "container", [call.options.run, asked])
-    made = call.parts.accept.create(call.caller, asked, call.options.run, key)
+    made = call.parts.accept.create(call.connecting, asked, call.options.run, key)
     return Answer(_one(call, made), location=f"{call.host_url}/v1/containers/{made.uuid}")
 
 

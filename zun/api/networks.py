@@ -36,7 +36,7 @@ def change_group(call: Call) -> None:
 
 
 def _change(call: Call) -> None:
-    call.parts.networks.change(call.caller, call.row, call.verb or "", call.given)
+    call.parts.networks.change(call.connecting, call.row, call.verb or "", call.given)
 
 
 def of_container(call: Call) -> Json:

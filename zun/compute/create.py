@@ -90,13 +90,13 @@ def plug_network(job: Job) -> None:
     """Give the sandbox its addresses."""
     if job.state is None:
         raise errors.ZunError(reason="the sandbox is plugged before it is made")
-    job.addresses = job.plugs.network.plug(job.sandbox, job.state)
+    job.plugged = job.plugs.network.plug(job.sandbox, job.device, job.state)
 
 
 def unplug_network(job: Job) -> None:
     """Take them away, if nobody else lives there."""
     if job.alone:
-        job.plugs.network.unplug(job.sandbox)
+        job.plugs.network.unplug(job.device)
 
 
 def create_container(job: Job) -> None:
@@ -125,11 +125,17 @@ def create_container(job: Job) -> None:
             memory=container.memory,
             disk=container.disk,
             healthcheck=container.healthcheck,
-            binds=job.binds,
+            binds=[*job.binds, *_names(job)],
             runtime=job.sandbox.runtime,
             share_process_namespace=job.sandbox.share_process_namespace,
         )
     )
+
+
+def _names(job: Job) -> list[Bind]:
+    """The files by which it knows names; what its user puts in their place is his."""
+    taken = {bind.destination for bind in job.binds}
+    return [bind for bind in job.plugs.network.files(job.device) if bind.destination not in taken]
 
 
 def remove_container(job: Job) -> None:

@@ -15,9 +15,9 @@ from zun.compute.progress import Reporter, event_name
 from zun.domain.action import Action, ActionState, StepEvent
 from zun.domain.container import Container
 from zun.domain.lifecycle import Observation
-from zun.domain.sandbox import Sandbox
+from zun.domain.sandbox import Sandbox, device_of
 from zun.interfaces.images import Images
-from zun.interfaces.network import Addresses, Network
+from zun.interfaces.network import Network, Plugged
 from zun.interfaces.rpc import Access, Outcome, SandboxFacts, Work
 from zun.interfaces.runtime import Bind, ContainerState, Runtime, SandboxState
 from zun.interfaces.volumes import Volumes
@@ -83,7 +83,7 @@ class Job:
     #: the image's, in its registry
     digest: str | None = None
     state: SandboxState | None = None
-    addresses: Addresses = field(default_factory=dict)
+    plugged: Plugged = field(default_factory=lambda: Plugged(addresses={}))
     #: what the engine showed of the container at the end of the last step that changed it
     seen: ContainerState | None = None
 
@@ -108,6 +108,11 @@ class Job:
         """Whether the sandbox holds this container only: then what is done to the one is done to the other."""
         return len(self.work.charge.containers) == 1
 
+    @property
+    def device(self) -> str:
+        """What the sandbox is to the network driver."""
+        return device_of(self.sandbox, self.container.uuid)
+
     def facts(self) -> SandboxFacts | None:
         """What was learnt of the sandbox."""
         if self.state is None:
@@ -116,7 +121,8 @@ class Job:
             sandbox_uuid=self.sandbox.uuid,
             engine_id=self.state.engine_id,
             hostname=self.state.hostname,
-            addresses=self.addresses,
+            addresses=self.plugged.addresses,
+            security_groups=self.plugged.security_groups,
         )
 
 

@@ -19,6 +19,7 @@ from zun.compute.lanes import Lanes
 from zun.compute.outbox import Outbox
 from zun.domain import restart
 from zun.domain.lifecycle import Desired, EngineState, Observation
+from zun.domain.sandbox import device_of
 from zun.interfaces.network import Network
 from zun.interfaces.rpc import Conductor, SandboxFacts
 from zun.interfaces.runtime import ContainerState, EngineEvent, Runtime, Seen
@@ -256,7 +257,13 @@ class Watch:
             # What was in memory went with the host's last life; its place must be in memory again before anybody writes there.
             self._volumes.attach_shared(sandbox)
         state = self._runtime.ensure_sandbox(sandbox_spec(sandbox, self._network.attachment))
-        addresses = self._network.plug(sandbox, state)
-        facts = SandboxFacts(sandbox_uuid=sandbox.uuid, engine_id=state.engine_id, hostname=state.hostname, addresses=addresses)
+        plugged = self._network.restore(sandbox, device_of(sandbox, entry.container.uuid), state)
+        facts = SandboxFacts(
+            sandbox_uuid=sandbox.uuid,
+            engine_id=state.engine_id,
+            hostname=state.hostname,
+            addresses=plugged.addresses,
+            security_groups=plugged.security_groups,
+        )
         if (facts.engine_id, facts.addresses) != (sandbox.engine_id, sandbox.addresses):
             self._outbox.put(facts)

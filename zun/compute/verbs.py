@@ -87,6 +87,21 @@ def restore_limits(job: Job) -> None:
         _hold_together(job, before)
 
 
+def change_network(job: Job) -> None:
+    """Attach or detach a network, put it into a security group or take it out."""
+    create.ensure_sandbox(job)
+    if job.state is not None:
+        job.plugged = job.plugs.network.change(job.sandbox, job.device, job.state, job.action.action, job.action.arguments)
+
+
+def undo_attachment(job: Job) -> None:
+    """Detach what was not attached before."""
+    if job.action.arguments.get("network") not in job.sandbox.addresses:
+        state = job.state or job.runtime.sandbox(job.sandbox.uuid)
+        if state is not None:
+            job.plugs.network.undo_change(job.sandbox, job.device, state, job.action.action, job.action.arguments)
+
+
 def _hold_together(job: Job, limits: Mapping[str, Any]) -> None:
     """Hold a capsule's containers together to what they need when this one has these limits."""
     if job.sandbox.capsule:
@@ -111,6 +126,10 @@ SAGAS: Mapping[str, Sequence[Step[Job]]] = {
     "pause": (Step("pause_container", pause_container),),
     "unpause": (Step("unpause_container", unpause_container),),
     "rebuild": REBUILD,
+    "network_attach": (Step("attach_network", change_network, undo_attachment),),
+    "network_detach": (Step("detach_network", change_network),),
+    "add_security_group": (Step("add_security_group", change_network),),
+    "remove_security_group": (Step("remove_security_group", change_network),),
     "resize_container": (Step("set_limits", set_limits, restore_limits),),
     "delete": (
         Step("stop_container", stop_first),

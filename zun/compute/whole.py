@@ -98,7 +98,7 @@ def remove_sandbox(crew: Crew) -> None:
 
 def unplug_network(crew: Crew) -> None:
     """Take its addresses away."""
-    crew.first.plugs.network.unplug(crew.first.sandbox)
+    crew.first.plugs.network.unplug(crew.first.device)
 
 
 def detach_volumes(crew: Crew) -> None:

@@ -84,6 +84,7 @@ class Accept:
         self._capsules = Capsules(
             store,
             inventory,
+            network=network,
             volumes=volumes,
             clock=clock,
             chance=chance,
@@ -108,6 +109,8 @@ class Accept:
         registry = asked.pop("registry", None)
         sandbox, container = self._build(caller, asked)
         self._refuse(sandbox, container)
+        sandbox = self._network.choose(sandbox, external=caller.external_networks)
+        container = replace(container, nets=sandbox.nets, security_groups=sandbox.security_groups)
 
         def write(tx: Transaction) -> Container:
             earlier = once.earlier(tx, Container, caller, key, self._clock())

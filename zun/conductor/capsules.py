@@ -23,6 +23,7 @@ from zun.domain.model import fields
 from zun.domain.quota import Quota
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.inventory import Inventory
+from zun.interfaces.network import Network
 from zun.interfaces.store import Store, Transaction
 from zun.interfaces.volumes import Volumes
 
@@ -41,6 +42,7 @@ class Capsules:
         store: Store,
         inventory: Inventory,
         *,
+        network: Network,
         volumes: Volumes,
         clock: Clock,
         chance: random.Random,
@@ -53,6 +55,7 @@ class Capsules:
         """``fill`` puts the operator's defaults where nothing is given; ``taken`` are names, in lower case, that may not be used."""
         self._store = store
         self._inventory = inventory
+        self._network = network
         self._volumes = volumes
         self._clock = clock
         self._chance = chance
@@ -71,6 +74,7 @@ class Capsules:
         given = {name: value for name, value in wish.sandbox.items() if value is not None}
         given.setdefault("availability_zone", self._fill({})["availability_zone"])
         sandbox = Sandbox(uuid=str(uuid.uuid4()), capsule=True, project_id=caller.project_id, user_id=caller.user_id, **given)
+        sandbox = self._network.choose(sandbox, external=caller.external_networks)
         registries = [values.get("registry") for values in wish.containers]
         members = [self._member(sandbox, values, place) for place, values in enumerate(wish.containers)]
         _check_members(members)

@@ -282,6 +282,7 @@ def record_sandbox(tx: Transaction, facts: SandboxFacts) -> None:
         engine_id=facts.engine_id or sandbox.engine_id,
         hostname=facts.hostname or sandbox.hostname,
         addresses=facts.addresses,
+        security_groups=sandbox.security_groups if facts.security_groups is None else facts.security_groups,
     )
     if told != sandbox:
         tx.save(told)

@@ -9,20 +9,36 @@ from zun import errors
 from zun.conductor.verbs import Verbs
 from zun.domain.action import Caller
 from zun.domain.container import Container
+from zun.domain.sandbox import Sandbox, device_of
 from zun.interfaces.network import Network
+from zun.interfaces.store import Store
 
 
 class Networks:
     """Accepts changes of networks. What the driver of the deployment cannot do is refused before anything is written."""
 
-    def __init__(self, network: Network, verbs: Verbs) -> None:
+    def __init__(self, network: Network, verbs: Verbs, store: Store) -> None:
         self._network = network
+        self._store = store
         self._verbs = verbs
 
     def change(self, caller: Caller, container: Container, verb: str, wish: dict[str, Any]) -> None:
-        """Accept a change of the container's networks or security groups. Raises NotOffered, and what :meth:`Verbs.accept` raises."""
+        """Accept a change of the container's networks or security groups.
+
+        Raises NotOffered, what :meth:`Network.choose_change` and :meth:`Verbs.accept` raise, and InvalidStateException for a container
+        that is on no host.
+        """
         self._network.refuse_change(verb, wish)
-        self._verbs.accept(caller, container, verb, wish)
+        self._verbs.check(container, verb)
+        with self._store.read() as tx:
+            sandbox = tx.get(Sandbox, container.sandbox_uuid)
+        if sandbox is None:
+            raise errors.ContainerNotFound(id=container.uuid)
+        if sandbox.host is None:
+            raise errors.InvalidStateException(verb=verb, id=container.uuid, state=container.status.value)
+        device = device_of(sandbox, container.uuid)
+        chosen = self._network.choose_change(sandbox, device, verb, wish, external=caller.external_networks)
+        self._verbs.accept(caller, container, verb, chosen)
 
     def create(self, wish: Mapping[str, Any]) -> None:
         """Let containers use a network of Neutron. Raises NotOffered."""

@@ -13,9 +13,24 @@ from oslo_middleware import cors, http_proxy_to_wsgi
 from oslo_middleware.healthcheck import opts as healthcheck_opts
 from oslo_policy import opts as policy_opts
 
-from zun.conf import api, basic_auth, compute, database, docker, events, images, limits, quota, secrets, service, websocket_proxy
+from zun.conf import (
+    api,
+    basic_auth,
+    compute,
+    database,
+    docker,
+    events,
+    images,
+    limits,
+    network,
+    neutron,
+    quota,
+    secrets,
+    service,
+    websocket_proxy,
+)
 
-GROUPS = (service, limits, images, api, basic_auth, compute, database, docker, events, quota, secrets, websocket_proxy)
+GROUPS = (service, limits, images, api, basic_auth, compute, database, docker, events, network, neutron, quota, secrets, websocket_proxy)
 
 
 def new() -> cfg.ConfigOpts:

@@ -74,3 +74,5 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str
     project_id: str
     request_id: str
+    #: may have containers in external networks that nobody shares
+    external_networks: bool = False

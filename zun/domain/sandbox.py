@@ -43,3 +43,8 @@ class Sandbox(Entity, frozen=True, kw_only=True):
 def own_cores(sandbox: Sandbox, cpu: float) -> list[int]:
     """The cores that a container of so many cores of its own runs on: those that its sandbox got first."""
     return sandbox.cpuset[: int(cpu)]
+
+
+def device_of(sandbox: Sandbox, container_uuid: str) -> str:
+    """What a sandbox is to the network service: the uuid that its user knows, as the ports' ``device_id``."""
+    return sandbox.uuid if sandbox.capsule else container_uuid

@@ -82,6 +82,8 @@ class SandboxFacts(msgspec.Struct, frozen=True, kw_only=True):
     engine_id: str | None = None
     hostname: str | None = None
     addresses: dict[str, list[dict[str, Any]]] = {}
+    #: on its own ports; None leaves what is known as it is
+    security_groups: list[str] | None = None
 
 
 class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ def application(
         accept=decisions.accept,
         verbs=decisions.verbs,
         admin=decisions.admin,
-        networks=Networks(network, decisions.verbs),
+        networks=Networks(network, decisions.verbs, store),
         registries=decisions.registries,
         images=decisions.images,
         streams=decisions.streams,

@@ -15,12 +15,12 @@ from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
 from zun.domain.image import is_registry
 from zun.drivers.image.registry import RegistryImages
-from zun.drivers.network.engine import EngineNetwork
 from zun.drivers.runtime.docker import DockerRuntime
 from zun.drivers.runtime.docker_spec import Guards
 from zun.drivers.volume.local import LocalVolumes
 from zun.interfaces.rpc import Access, Conductor, HostReport
 from zun.interfaces.runtime import Credentials, Runtime
+from zun.wiring import network
 from zun.wiring.parts import Clock
 
 
@@ -41,7 +41,7 @@ def plugs(conf: cfg.ConfigOpts, runtime: Runtime) -> Plugs:
     return Plugs(
         runtime=runtime,
         images={"docker": RegistryImages(runtime)},
-        network=EngineNetwork(),
+        network=network.driver(conf),
         volumes=LocalVolumes(Path(conf.state_path) / "files"),
         pull_policy=conf.default_image_pull_policy,
         default_registry=default_registry(conf),

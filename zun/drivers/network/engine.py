@@ -7,8 +7,8 @@ from typing import Any
 
 from zun import errors
 from zun.domain.sandbox import Sandbox
-from zun.interfaces.network import Addresses
-from zun.interfaces.runtime import SandboxState
+from zun.interfaces.network import Plugged
+from zun.interfaces.runtime import Bind, SandboxState
 
 WHY = "this deployment has no network service (Neutron); containers get an address on the engine's own network."
 
@@ -32,9 +32,32 @@ class EngineNetwork:
         asked = (name for name in ("neutron_net_id", "network", "port", "fixed_ip", "name") if wish.get(name) is not None)
         raise errors.NotOffered(field=next(asked, "network"), why=WHY)
 
-    def plug(self, sandbox: Sandbox, state: SandboxState) -> Addresses:
-        """The engine did it when it started the sandbox."""
-        return state.addresses
+    def choose(self, sandbox: Sandbox, *, external: bool) -> Sandbox:
+        """There is nothing to choose."""
+        return sandbox
 
-    def unplug(self, sandbox: Sandbox) -> None:
+    def choose_change(self, sandbox: Sandbox, device: str, verb: str, wish: Mapping[str, Any], *, external: bool) -> dict[str, Any]:
+        """See :meth:`refuse_change`."""
+        self.refuse_change(verb, wish)
+        return dict(wish)
+
+    def plug(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
+        """The engine did it when it started the sandbox."""
+        return Plugged(addresses=state.addresses)
+
+    restore = plug
+
+    def change(self, sandbox: Sandbox, device: str, state: SandboxState, verb: str, wish: Mapping[str, Any]) -> Plugged:
+        """See :meth:`refuse_change`."""
+        self.refuse_change(verb, wish)
+        return Plugged(addresses=state.addresses)
+
+    def undo_change(self, sandbox: Sandbox, device: str, state: SandboxState, verb: str, wish: Mapping[str, Any]) -> None:
+        """Nothing was done."""
+
+    def unplug(self, device: str) -> None:
         """The engine does it when it removes the sandbox."""
+
+    def files(self, device: str) -> list[Bind]:
+        """The engine makes them."""
+        return []

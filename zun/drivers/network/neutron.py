@@ -1,0 +1,190 @@
+"""The cloud's networks: ports of Neutron, made, bound and plugged by the agent of the host that the sandbox is on (ADR 0024)."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from zun import errors
+from zun.domain.sandbox import Sandbox
+from zun.drivers.network.cloud import Net, Neutron, Port, Subnet
+from zun.drivers.network.inside import Interface
+from zun.drivers.network.names import Names
+from zun.drivers.network.ports import Ports
+from zun.drivers.network.vif import Wires
+from zun.drivers.network.wishes import Wishes
+from zun.interfaces.network import Addresses, Plugged
+from zun.interfaces.runtime import Bind, SandboxState
+
+LOG = logging.getLogger(__name__)
+
+#: Between the routes to everywhere of two interfaces: the first one's is taken.
+_METRIC = 100
+
+
+class NeutronNetwork:
+    """Implements :class:`zun.interfaces.network.Network`."""
+
+    name = "neutron"
+    attachment = "none"
+
+    def __init__(self, neutron: Neutron, ports: Ports, wires: Callable[[], Wires], names: Names) -> None:
+        """``wires`` are asked for where something is plugged, and not where requests are only looked at."""
+        self._neutron = neutron
+        self._wishes = Wishes(neutron)
+        self._ports = ports
+        self._make_wires = wires
+        self._made: list[Wires] = []
+        self._names = names
+
+    @property
+    def _wires(self) -> Wires:
+        if not self._made:
+            self._made.append(self._make_wires())
+        return self._made[0]
+
+    # -- before anything is accepted -------------------------------------------------------------
+
+    def refuse(self, sandbox: Sandbox) -> None:
+        """It can do whatever can be asked for; :meth:`choose` looks at what is meant."""
+
+    def refuse_change(self, verb: str, wish: Mapping[str, Any]) -> None:
+        """Networks are Neutron's: nothing is made here before containers can use one, and nothing is to be deleted."""
+        if verb == "create":
+            raise errors.NotOffered(field="neutron_net_id", why="containers can use every network of Neutron as it is.")
+        if verb == "delete":
+            raise errors.NetworkNotFound(id=wish["id"], why="networks are Neutron's here, and are deleted there.")
+
+    def choose(self, sandbox: Sandbox, *, external: bool) -> Sandbox:
+        """See :class:`~zun.drivers.network.wishes.Wishes`."""
+        return self._wishes.choose(sandbox, external=external)
+
+    def choose_change(self, sandbox: Sandbox, device: str, verb: str, wish: Mapping[str, Any], *, external: bool) -> dict[str, Any]:
+        """See :class:`~zun.drivers.network.wishes.Wishes`."""
+        return self._wishes.choose_change(sandbox, device, verb, wish, external=external)
+
+    # -- on the host -----------------------------------------------------------------------------
+
+    def plug(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
+        """A sandbox that was plugged before has the ports that it has; for a new one they are made."""
+        if sandbox.engine_id is not None:
+            if sandbox.capsule and sandbox.exposed_ports:  # of a container that was added to it, perhaps
+                self._ports.expose(sandbox, device)
+            return self.restore(sandbox, device, state)
+        return self._connect(sandbox, device, state, self._ports.ensure(sandbox, device))
+
+    def restore(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
+        """Where all is well, Neutron is not asked: containers begin again whether or not it answers."""
+        known = [each for found in sandbox.addresses.values() for each in found]
+        ports, addresses = {each["port"] for each in known}, {each["addr"] for each in known}
+        same = sandbox.engine_id == state.engine_id and addresses
+        if same and self._wires.connected(state, addresses) and ports <= set(self._wires.left(device)):
+            return Plugged(addresses=sandbox.addresses)
+        return self._connect(sandbox, device, state, self._ports.of(device))
+
+    def change(self, sandbox: Sandbox, device: str, state: SandboxState, verb: str, wish: Mapping[str, Any]) -> Plugged:
+        """See the Protocol."""
+        if verb == "network_attach":
+            self._ports.ensure_one(sandbox, device, wish)
+        elif verb == "network_detach":
+            self._detach(device, wish["network"])
+        else:
+            self._ports.change_group(device, wish["name"], member=verb == "add_security_group")
+        return self._connect(sandbox, device, state, self._ports.of(device))
+
+    def undo_change(self, sandbox: Sandbox, device: str, state: SandboxState, verb: str, wish: Mapping[str, Any]) -> None:
+        """A network that could not be attached is detached; what else was changed is where its user wanted it."""
+        if verb == "network_attach":
+            self._detach(device, wish["network"])
+
+    def unplug(self, device: str) -> None:
+        """Wires first, so that a port that somebody has deleted leaves nothing behind."""
+        ports = self._ports.of(device)
+        for port_id in {port.id for port in ports} | set(self._wires.left(device)):
+            self._wires.disconnect(port_id, device)
+        for port in ports:
+            self._ports.release(port)
+        self._ports.remove_group(device)
+        self._names.remove(device)
+
+    def files(self, device: str) -> list[Bind]:
+        """See :class:`~zun.drivers.network.names.Names`."""
+        return self._names.binds(device)
+
+    # -- how -------------------------------------------------------------------------------------
+
+    def _detach(self, device: str, network_id: str) -> None:
+        for port in self._ports.of(device):
+            if port.network_id == network_id:
+                self._wires.disconnect(port.id, device)
+                self._ports.release(port)
+
+    def _connect(self, sandbox: Sandbox, device: str, state: SandboxState, ports: list[Port]) -> Plugged:
+        """Have a wire to each port, the names, and every port active."""
+        nets = {port.network_id: self._net(port) for port in ports}
+        subnets = {net.id: {subnet.id: subnet for subnet in self._neutron.subnets(net.id)} for net in nets.values()}
+        for place, port in enumerate(ports):
+            self._wires.connect(port, device, state, _interface(port, nets[port.network_id], subnets[port.network_id], place))
+        self._write_names(sandbox, device, state, ports, nets, subnets)
+        self._ports.await_active(device, {port.id for port in ports})
+        own = [port for port in ports if port.own]
+        groups = list(dict.fromkeys(group for port in own for group in port.security_groups))
+        return Plugged(addresses=_addresses(ports), security_groups=groups if ports else [])
+
+    def _net(self, port: Port) -> Net:
+        net = self._neutron.network(port.network_id)
+        if net is None:
+            raise errors.NetworkRefused(reason=f"network {port.network_id} is gone")
+        return net
+
+    def _write_names(
+        self,
+        sandbox: Sandbox,
+        device: str,
+        state: SandboxState,
+        ports: list[Port],
+        nets: Mapping[str, Net],
+        subnets: Mapping[str, Mapping[str, Subnet]],
+    ) -> None:
+        servers: list[str] = []
+        for port in ports:
+            own = [subnets[port.network_id][uuid] for uuid, _ in port.fixed_ips if uuid in subnets[port.network_id]]
+            servers += [server for subnet in own for server in subnet.nameservers]
+            if not servers and any(subnet.dhcp for subnet in own):
+                servers += self._ports.name_servers(port.network_id, {subnet.id for subnet in own})
+        mine = [address for port in ports for _, address in port.fixed_ips]
+        domains = [nets[port.network_id].dns_domain for port in ports]
+        try:
+            self._names.write(device, sandbox.hostname or state.hostname, mine, servers, domains)
+        except OSError as error:
+            raise errors.WiringFailed(port=ports[0].id if ports else device, reason=f"its names cannot be written: {error}") from error
+
+
+def _interface(port: Port, net: Net, subnets: Mapping[str, Subnet], place: int) -> Interface:
+    known = [(subnets[uuid], address) for uuid, address in port.fixed_ips if uuid in subnets]
+    return Interface(
+        name=port.interface or f"eth{place}",
+        mac=port.mac,
+        mtu=net.mtu,
+        addresses=[f"{address}/{ipaddress.ip_network(subnet.cidr).prefixlen}" for subnet, address in known],
+        gateways=list(dict.fromkeys(subnet.gateway for subnet, _ in known if subnet.gateway)),
+        routes=[route for subnet, _ in known for route in subnet.routes],
+        metric=_METRIC + place,
+    )
+
+
+def _addresses(ports: list[Port]) -> Addresses:
+    found: Addresses = {}
+    for port in ports:
+        for subnet, address in port.fixed_ips:
+            entry = {
+                "addr": address,
+                "version": ipaddress.ip_address(address).version,
+                "port": port.id,
+                "subnet_id": subnet,
+                "preserve_on_delete": not port.own,
+            }
+            found.setdefault(port.network_id, []).append(entry)
+    return found

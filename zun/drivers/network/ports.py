@@ -1,0 +1,163 @@
+"""The ports of sandboxes, and the security groups that are made for them. All of them are found again by the device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from zun import errors
+from zun.domain.sandbox import Sandbox
+from zun.drivers.network import wishes
+from zun.drivers.network.cloud import INTERFACE, OWN, OWNER, Group, Neutron, Port
+
+#: Seconds between two looks at ports that are to become active.
+_LOOK_EVERY = 0.15
+
+_FAILED = "binding_failed"
+_DHCP = "network:dhcp"
+
+
+def group_name(device: str) -> str:
+    """The name of the security group that opens a container's exposed ports."""
+    return f"zun-{device}"
+
+
+class Ports:
+    """The ports of this host's sandboxes."""
+
+    def __init__(
+        self,
+        neutron: Neutron,
+        *,
+        host: str,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """``host`` is the name by which Neutron's agent knows this host; ``timeout`` seconds a port may take to become active."""
+        self._neutron = neutron
+        self._host = host
+        self._timeout = timeout
+        self._clock = clock
+        self._sleep = sleep
+
+    def of(self, device: str) -> list[Port]:
+        """The ports of a device, in the order of their interfaces. Anybody may write a device's uuid on a port of his own: that makes it
+        none of them."""
+        found = [port for port in self._neutron.ports(device_id=device) if port.interface]
+        return sorted(found, key=lambda port: (len(port.interface), port.interface, port.id))
+
+    def ensure(self, sandbox: Sandbox, device: str) -> list[Port]:
+        """Have all that a new sandbox is to have. Raises BindingFailed."""
+        groups = list(sandbox.security_groups)
+        if sandbox.exposed_ports:
+            groups.append(self._ensure_group(sandbox, device).id)
+        for place, net in enumerate(sandbox.nets):
+            self._ensure(sandbox, device, net, f"eth{place}", groups)
+        return self.of(device)
+
+    def ensure_one(self, sandbox: Sandbox, device: str, net: Mapping[str, Any]) -> None:
+        """Have one port more, in the groups that the others are in. Raises BindingFailed."""
+        taken = {port.interface for port in self.of(device)}
+        free = next(name for place in range(len(taken) + 1) if (name := f"eth{place}") not in taken)
+        self._ensure(sandbox, device, net, free, sandbox.security_groups)
+
+    def _ensure(self, sandbox: Sandbox, device: str, net: Mapping[str, Any], interface: str, groups: list[str]) -> None:
+        known = next((port for port in self.of(device) if port.network_id == net["network"]), None)
+        if known is None:
+            known = self._take(net["port"], device, interface) if "port" in net else self._make(sandbox, device, net, interface, groups)
+        elif known.host != self._host:
+            known = self._neutron.change_port(known, {"binding_host_id": self._host})
+        if known.vif_type == _FAILED:
+            raise errors.BindingFailed(port=known.id, host=self._host, reason="no mechanism of Neutron's can bind it there.")
+
+    def _make(self, sandbox: Sandbox, device: str, net: Mapping[str, Any], interface: str, groups: list[str]) -> Port:
+        body: dict[str, Any] = {
+            "network_id": net["network"],
+            "project_id": sandbox.project_id,
+            "device_id": device,
+            "device_owner": OWNER,
+            "binding_host_id": self._host,
+            "binding_profile": {OWN: True, INTERFACE: interface},
+        }
+        fixed = [{"ip_address": net[key]} for key in ("v4-fixed-ip", "v6-fixed-ip") if net.get(key)]
+        if fixed:
+            body["fixed_ips"] = fixed
+        if groups:
+            body["security_groups"] = groups
+        return self._neutron.make_port(body)
+
+    def _take(self, port_id: str, device: str, interface: str) -> Port:
+        port = self._neutron.port(port_id)
+        if port is None:
+            raise errors.PortNotFound(id=port_id)
+        wishes.check_port(port, device)
+        body = {
+            "device_id": device,
+            "device_owner": OWNER,
+            "binding_host_id": self._host,
+            "binding_profile": {**port.profile, INTERFACE: interface},
+        }
+        return self._neutron.change_port(port, body, unchanged=True)
+
+    def release(self, port: Port) -> None:
+        """Delete a port that was made here; give back one that is its user's, as it was."""
+        if port.own:
+            self._neutron.delete_port(port.id)
+            return
+        current = self._neutron.port(port.id)
+        if current is None or current.device_id != port.device_id:
+            return
+        profile = {key: value for key, value in current.profile.items() if key != INTERFACE}
+        self._neutron.change_port(current, {"device_id": "", "device_owner": "", "binding_host_id": "", "binding_profile": profile})
+
+    def await_active(self, device: str, wanted: set[str]) -> None:
+        """Wait for all of them. Raises BindingFailed, PortNotActive."""
+        until = self._clock() + self._timeout
+        while wanted:
+            found = {port.id: port for port in self.of(device)}
+            for uuid in sorted(wanted):
+                if uuid not in found:
+                    raise errors.BindingFailed(port=uuid, host=self._host, reason="somebody has deleted it meanwhile.")
+                if found[uuid].vif_type == _FAILED:
+                    raise errors.BindingFailed(port=uuid, host=self._host, reason="no mechanism of Neutron's can bind it there.")
+            wanted = {uuid for uuid in wanted if found[uuid].status != "ACTIVE"}
+            if wanted and self._clock() > until:
+                raise errors.PortNotActive(port=min(wanted), seconds=round(self._timeout), host=self._host)
+            if wanted:
+                self._sleep(_LOOK_EVERY)
+
+    def name_servers(self, network_id: str, subnets: set[str]) -> list[str]:
+        """Who answers for names in a network whose subnets name nobody: those who give it its addresses."""
+        ports = self._neutron.ports(network_id=network_id, device_owner=_DHCP)
+        return [address for port in ports for subnet, address in port.fixed_ips if subnet in subnets]
+
+    # -- security groups -------------------------------------------------------------------------
+
+    def change_group(self, device: str, group_id: str, *, member: bool) -> None:
+        """Have all ports of a device in a security group, or out of it."""
+        for port in self.of(device):
+            others = [uuid for uuid in port.security_groups if uuid != group_id]
+            groups = [*others, group_id] if member else others
+            if set(groups) != set(port.security_groups):
+                self._neutron.change_port(port, {"security_groups": groups})
+
+    def expose(self, sandbox: Sandbox, device: str) -> None:
+        """Have the sandbox's exposed ports open, of those that were named later too."""
+        self.change_group(device, self._ensure_group(sandbox, device).id, member=True)
+
+    def _ensure_group(self, sandbox: Sandbox, device: str) -> Group:
+        """The group that lets everybody in at the exposed ports (``80/tcp``, ``53/udp``, ``8080``)."""
+        name = group_name(device)
+        found = self._neutron.groups(name=name, project_id=sandbox.project_id)
+        group = found[0] if found else self._neutron.make_group(name, "exposed ports of a container of zun", sandbox.project_id)
+        for text in sandbox.exposed_ports:
+            number, _, protocol = text.partition("/")
+            self._neutron.open(group, protocol or "tcp", int(number))
+        return group
+
+    def remove_group(self, device: str) -> None:
+        """Remove that group; none there is as good."""
+        for group in self._neutron.groups(name=group_name(device)):
+            self._neutron.delete_group(group.id)
