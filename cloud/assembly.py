@@ -112,4 +112,8 @@ def _ours(world: World) -> list[Step]:
         Step("zun's api", partial(zun.start_api, world), [tables, "rabbitmq", "keystone"]),
         Step("zun's conductor", partial(zun.start_conductor, world), [tables, "rabbitmq"]),
         Step("zun's stream proxy", partial(zun.start_proxy, world), [tables, "rabbitmq"]),
+        *(
+            Step(f"zun's agent on {name}", partial(zun.start_compute, world, world.node(name)), [tables, "rabbitmq", f"docker on {name}"])
+            for name in HOSTS
+        ),
     ]

@@ -1,4 +1,4 @@
-"""Our own service, out of the sources beside this: its API, a conductor and a stream proxy, on the controller."""
+"""Our own service, out of the sources beside this: its API, a conductor and a stream proxy on the controller, an agent on each host."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 
 from cloud import daemons, ini
 from cloud.daemons import Daemon, listens
-from cloud.services import settings
+from cloud.nodes import Node
+from cloud.services import openvswitch, settings
 from cloud.world import World, write_private
 from tools import environment
 
 SERVICE = "zun"
 PROXY_PORT = 6784
+#: where the agents let streams out
+STREAM_PORT = 6785
 
 
 def install() -> bool:
@@ -55,6 +58,31 @@ def start_proxy(world: World) -> bool:
     return daemons.start(world, _daemon(world, "zun-wsproxy", listens(world.controller.address, PROXY_PORT)))
 
 
+def start_compute(world: World, host: Node) -> bool:
+    """See that a host's agent works."""
+    file = settings.folder(host, SERVICE) / "zun.conf"
+    command = [_program("zun-compute"), "--config-file", str(file)]
+    ready = listens(host.address, STREAM_PORT)
+    return daemons.start(world, Daemon("zun-compute", host, command, ready, {file: _agent_text(world, host)}))
+
+
+def _agent_text(world: World, host: Node) -> str:
+    """An agent has no database."""
+    common = settings.common(world, SERVICE)
+    own: ini.Settings = {
+        "DEFAULT": {"host": host.name, "state_path": str(settings.state(host, SERVICE))},
+        "compute": {"stream_listen": host.address, "stream_port": STREAM_PORT},
+        "docker": {"socket_path": str(world.engine(host.name))},
+        "os_vif_ovs": {"ovsdb_connection": openvswitch.CONNECTION},
+        **_networks(world),
+    }
+    return ini.render(ini.merged({name: common[name] for name in ("DEFAULT", "oslo_messaging_rabbit")}, own))
+
+
+def _networks(world: World) -> ini.Settings:
+    return {"network": {"driver": "neutron"}, "neutron": {**settings.credentials(world, SERVICE), "valid_interfaces": "internal"}}
+
+
 def _daemon(world: World, name: str, ready: Callable[[], bool]) -> Daemon:
     command = [_program(name), "--config-file", str(_file(world))]
     return Daemon(name, world.controller, command, ready, {_file(world): _text(world)})
@@ -73,6 +101,7 @@ def _text(world: World) -> str:
             "wsproxy_port": PROXY_PORT,
             "base_url": f"ws://{node.address}:{PROXY_PORT}/",
         },
+        **_networks(world),
     }
     return ini.render(ini.merged(settings.common(world, SERVICE), own))
 

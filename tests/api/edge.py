@@ -165,7 +165,7 @@ class Edge:
                 chance=random.Random(1),
             ),
             verbs=verbs,
-            networks=Networks(network, verbs),
+            networks=Networks(network, verbs, store),
             archives=Files(),
             registries=Registries(store, Vault(lambda: [KEY])),
             images=HostImages(
