@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -29,6 +30,8 @@ PARTS = {
     "compute": ("compute", "host-1"),
     "wsproxy": ("wsproxy", "controller"),
 }
+#: who is told where the database is; the others could not ask it if they would
+WITH_DATABASE = ("api", "conductor")
 
 
 class Distributed(Aio):
@@ -44,7 +47,6 @@ class Distributed(Aio):
         self.config.write_text(
             f"[DEFAULT]\ntransport_url = {broker.url}\nrpc_response_timeout = 10\nstate_path = {self.state}\n"
             "default_image_pull_policy = ifnotpresent\n"
-            f"[database]\nconnection = {database}\n"
             f"[api]\nport = {self.port}\nauth_strategy = basic\n"
             f"[basic_auth]\nuser_file = {users}\nusers = admin:project-1:admin,member,reader\n"
             f"[docker]\nsocket_path = {engine.socket}\n"
@@ -53,6 +55,8 @@ class Distributed(Aio):
             # RabbitMQ 3.10 cannot go on with a quorum queue that is younger than three minutes when it is killed.
             "[oslo_messaging_rabbit]\nrabbit_quorum_queue = false\namqp_durable_queues = true\n"
         )
+        self.secrets = folder / "database.conf"
+        self.secrets.write_text(f"[database]\nconnection = {database}\n")
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -69,7 +73,7 @@ class Distributed(Aio):
 
     def manage(self, *words: str) -> None:
         """zun-manage."""
-        command = [sys.executable, "-m", "zun.cmd.manage", "--config-file", str(self.config), *words]
+        command = [sys.executable, "-m", "zun.cmd.manage", "--config-file", str(self.secrets), *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
         assert done.returncode == 0, done.stderr
 
@@ -78,7 +82,8 @@ class Distributed(Aio):
         module, host = PARTS[name]
         own = self.folder / f"{name}.conf"
         own.write_text(f"[DEFAULT]\nhost = {host}\n")
-        command = [sys.executable, "-m", f"zun.cmd.{module}", "--config-file", str(self.config), "--config-file", str(own)]
+        files = [self.config, own, *([self.secrets] if module in WITH_DATABASE else [])]
+        command = [sys.executable, "-m", f"zun.cmd.{module}", *(word for file in files for word in ("--config-file", str(file)))]
         with (self.folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 command, stdout=log, stderr=log, start_new_session=True, cwd=Path(__file__).parents[2], env=dict(os.environ)
@@ -93,6 +98,11 @@ class Distributed(Aio):
     def wait_for_end(self, name: str) -> int:
         """Until a process has ended by itself; returns its exit code."""
         return self._running.pop(name).wait(PATIENCE)
+
+    def told_to(self, name: str) -> str:
+        """All that a process is configured with."""
+        words = Path(f"/proc/{self._running[name].pid}/cmdline").read_text().split("\0")
+        return "".join(Path(file).read_text() for word, file in itertools.pairwise(words) if word == "--config-file")
 
     def log_of(self, name: str) -> str:
         """What a process has logged."""

@@ -139,7 +139,7 @@ def test_of_two_hundred_creations_at_once_a_quota_of_ten_lets_ten_through(engine
     try:
         service.start()
         body = {"image": "busybox", "command": ["true"], "cpu": 0.1, "memory": 4}
-        with ThreadPoolExecutor(32) as clients:
+        with ThreadPoolExecutor(200) as clients:
             answers = list(clients.map(lambda _: service.post("/containers", json=body).status_code, range(200)))
         assert (answers.count(202), answers.count(403)) == (10, 190)
         assert len(service.get("/containers").json()["containers"]) == 10

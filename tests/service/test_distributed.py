@@ -44,6 +44,9 @@ def test_streams_go_through_a_proxy_that_has_no_database(distributed):
     lines = followed.iter_lines()
     assert [next(lines).decode() for _ in range(3)] == ["line 1", "line 2", "line 3"]
     followed.close()
+    assert "connection" in distributed.told_to("api")
+    for name in ("wsproxy", "compute"):
+        assert "connection" not in distributed.told_to(name), "neither the proxy nor the agent knows where the database is"
 
 
 def test_what_one_process_writes_another_tells_at_once(distributed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from typing import Any
 
 import pytest
@@ -195,6 +196,13 @@ def test_what_is_no_websocket_is_told_so_in_the_api_s_form(service: Aio, shell: 
     connect(url).close()
 
 
+def test_what_is_stored_of_a_token_is_its_hash(service: Aio, shell: str) -> None:
+    token = attach(service, shell).partition("token=")[2].partition("&")[0]
+    stored = b"".join(file.read_bytes() for file in service.state.glob("zun.sqlite*"))
+    assert token.encode() not in stored
+    assert hashlib.sha256(token.encode()).hexdigest().encode() in stored
+
+
 def test_no_token_gets_into_the_log(service: Aio, shell: str) -> None:
     url = attach(service, shell)
     token = url.partition("token=")[2].partition("&")[0]
@@ -210,13 +218,11 @@ def test_a_restart_of_the_service_ends_streams_and_no_container(own_service: Aio
     client = connect(attach(own_service, uuid))
     client.send_binary(b"kept=here; echo $((6*7))\n")
     until(client, b"42")
-    unused = attach(own_service, uuid)
     assert own_service.stop() == 0
     with pytest.raises((websocket.WebSocketException, OSError, AssertionError)):
         until(client, b"never")
     own_service.start()
     own_service.wait(uuid, "Running")
-    assert unused
     client = connect(attach(own_service, uuid))
     client.send_binary(b"echo $kept-still\n")
     until(client, b"here-still")
