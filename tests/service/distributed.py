@@ -89,6 +89,26 @@ class Distributed(Aio):
                 command, stdout=log, stderr=log, start_new_session=True, cwd=Path(__file__).parents[2], env=dict(os.environ)
             )
 
+    def begin_worker(self, name: str) -> str:
+        """Start one more worker of the API, in somebody else's WSGI server; returns its URL."""
+        port = _free_port()
+        command = [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", "zun.wsgi.api:application"]
+        variables = {"OS_ZUN_CONFIG_DIR": str(self.folder), "OS_ZUN_CONFIG_FILES": "zun.conf; api.conf"}
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, cwd=Path(__file__).parents[2], env=os.environ | variables
+            )
+        url = f"http://127.0.0.1:{port}"
+
+        def answers() -> bool:
+            try:
+                return requests.get(f"{url}/healthcheck", timeout=5).status_code == 200
+            except requests.ConnectionError:
+                return False
+
+        eventually(answers, f"{name} answers: {self.log_of(name)}")
+        return url
+
     def end(self, name: str, how: signal.Signals = signal.SIGKILL) -> int:
         """End one process; returns its exit code."""
         process = self._running.pop(name)

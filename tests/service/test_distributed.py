@@ -70,6 +70,16 @@ def test_what_one_process_writes_another_tells_at_once(distributed):
     assert any('"Running"' in line for line in seen)
 
 
+def test_any_wsgi_server_runs_the_api_by_its_module_path(distributed):
+    url = distributed.begin_worker("worker")
+    headers = {"OpenStack-API-Version": "container 1.40"}
+    body = {"image": "busybox", "command": ["sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait"], "cpu": 0.1, "memory": 32}
+    asked = requests.post(f"{url}/v1/containers?run=true", json=body, headers=headers, auth=("admin", PASSWORD), timeout=60)
+    assert asked.status_code == 202, asked.text
+    distributed.wait(asked.json()["uuid"], "Running")
+    distributed.end("worker")
+
+
 @pytest.mark.parametrize("victim", ["api", "conductor-1", "compute"])
 def test_a_process_that_is_killed_in_the_middle_of_creates_loses_none(distributed, victim):
     accepted = [distributed.create(name=f"c{number}") for number in range(6)]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from zun.api.auth import WSGI
+from zun.cmd import memory
 from zun.cmd.service import configure
 from zun.wiring.api import Api
 
@@ -19,8 +20,10 @@ def _application(variables: Mapping[str, str]) -> WSGI:
     folder = Path(variables.get("OS_ZUN_CONFIG_DIR", "/etc/zun"))
     named = [str(folder / name.strip()) for name in variables.get("OS_ZUN_CONFIG_FILES", "").split(";") if name.strip()]
     files = named or ([str(folder / "zun.conf")] if "OS_ZUN_CONFIG_DIR" in variables else None)
+    memory.few_arenas()
     api = Api(configure("zun-api", [], files))
     api.start()
+    memory.settle()
     return api.app
 
 
