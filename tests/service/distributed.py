@@ -78,8 +78,9 @@ class Distributed(Aio):
         assert done.returncode == 0, done.stderr
 
     def begin(self, name: str) -> None:
-        """Start one process."""
+        """Start one process, and wait until it serves or has ended."""
         module, host = PARTS[name]
+        before = self._served(name)
         own = self.folder / f"{name}.conf"
         own.write_text(f"[DEFAULT]\nhost = {host}\n")
         files = [self.config, own, *([self.secrets] if module in WITH_DATABASE else [])]
@@ -88,6 +89,11 @@ class Distributed(Aio):
             self._running[name] = subprocess.Popen(
                 command, stdout=log, stderr=log, start_new_session=True, cwd=Path(__file__).parents[2], env=dict(os.environ)
             )
+        eventually(lambda: self._served(name) > before or self._running[name].poll() is not None, f"{name} serves")
+
+    def _served(self, name: str) -> int:
+        log = self.folder / f"{name}.log"
+        return log.read_text().count("serves as") if log.exists() else 0
 
     def begin_worker(self, name: str) -> str:
         """Start one more worker of the API, in somebody else's WSGI server; returns its URL."""

@@ -40,8 +40,7 @@ class Conducting:
 
     def stop(self) -> None:
         """End; what is under way is in the database."""
-        for server in self._servers:
-            server.stop()
+        messaging.stop_all(self._servers)
         self._rounds.stop()
         self._bus.stop()
         self._store.close()
