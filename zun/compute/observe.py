@@ -19,10 +19,10 @@ from zun.compute.lanes import Lanes
 from zun.compute.outbox import Outbox
 from zun.domain import restart
 from zun.domain.lifecycle import Desired, EngineState, Observation
-from zun.domain.sandbox import device_of
+from zun.domain.sandbox import Sandbox, device_of
 from zun.interfaces.network import Network
 from zun.interfaces.rpc import Conductor, SandboxFacts
-from zun.interfaces.runtime import ContainerState, EngineEvent, Runtime, Seen
+from zun.interfaces.runtime import ContainerState, EngineEvent, Runtime, SandboxState, Seen
 from zun.interfaces.volumes import Volumes
 
 LOG = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Watch:
         try:
             stream = self._runtime.events()
             self._scan()
+            self._see_to_wires()
             for event in stream:
                 self._heard(event)
         except errors.ZunError as error:
@@ -121,7 +122,8 @@ class Watch:
         strangers = sorted({line.sandbox_uuid for line in seen} - charges)
         if strangers:
             for sandbox in self._conductor.unknown(self._host, strangers):
-                self._lanes.put(sandbox, partial(self._remove_stranger, sandbox))
+                inside = {line.container_uuid for line in seen if line.sandbox_uuid == sandbox and line.container_uuid}
+                self._lanes.put(sandbox, partial(self._remove_stranger, sandbox, {sandbox, *inside}))
 
         self._scan_insides(charges, newest.values())
 
@@ -138,11 +140,31 @@ class Watch:
             LOG.warning("container %s carries our mark and no row knows it: removed", container_uuid)
             self._runtime.remove(container_uuid)
 
-    def _remove_stranger(self, sandbox_uuid: str) -> None:
+    def _remove_stranger(self, sandbox_uuid: str, devices: set[str]) -> None:
+        """``devices`` are what it may be known by to the network."""
         if self._book.sandbox(sandbox_uuid) is not None:
             return
         LOG.warning("sandbox %s carries our mark and no row knows it: removed", sandbox_uuid)
+        for device in sorted(devices):
+            self._network.unplug(device)
         self._runtime.remove_sandbox(sandbox_uuid)
+
+    def _see_to_wires(self) -> None:
+        """What was lost of the sandboxes' wires in an earlier life of the agent, or of the engine, is put in again."""
+        if self._network.attachment == "none":
+            for sandbox in self._book.sandboxes():
+                self._lanes.put(sandbox, partial(self._restore_wires, sandbox))
+
+    def _restore_wires(self, sandbox_uuid: str) -> None:
+        sandbox, entries = self._book.sandbox(sandbox_uuid), self._book.entries(sandbox_uuid)
+        if sandbox is None or sandbox.engine_id is None or not entries:
+            return
+        try:
+            state = self._runtime.sandbox(sandbox_uuid)
+            if state is not None and state.running:
+                self._give_network(sandbox, entries[0], state)
+        except errors.ZunError as error:
+            LOG.warning("the wires of sandbox %s could not be looked after: %s", sandbox_uuid, error)
 
     # -- one function for both -------------------------------------------------------------------
 
@@ -256,7 +278,9 @@ class Watch:
         if sandbox.volumes:
             # What was in memory went with the host's last life; its place must be in memory again before anybody writes there.
             self._volumes.attach_shared(sandbox)
-        state = self._runtime.ensure_sandbox(sandbox_spec(sandbox, self._network.attachment))
+        self._give_network(sandbox, entry, self._runtime.ensure_sandbox(sandbox_spec(sandbox, self._network.attachment)))
+
+    def _give_network(self, sandbox: Sandbox, entry: Entry, state: SandboxState) -> None:
         plugged = self._network.restore(sandbox, device_of(sandbox, entry.container.uuid), state)
         facts = SandboxFacts(
             sandbox_uuid=sandbox.uuid,

@@ -1,0 +1,201 @@
+"""The driver for Neutron, on a small Neutron in this process: the suite of the Protocol, and how things go wrong."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from tests.drivers.network.neutrons import FakeGround, FakeNeutron, FakeWires
+from zun import errors
+from zun.conformance.network import NetworkSuite, wish
+from zun.drivers.network.names import Names
+from zun.drivers.network.neutron import NeutronNetwork
+from zun.drivers.network.ports import Ports
+
+
+@pytest.fixture
+def neutron() -> FakeNeutron:
+    return FakeNeutron()
+
+
+@pytest.fixture
+def wires(neutron: FakeNeutron) -> FakeWires:
+    return FakeWires(neutron)
+
+
+@pytest.fixture
+def ground(neutron: FakeNeutron, wires: FakeWires) -> FakeGround:
+    return FakeGround(neutron, wires)
+
+
+@pytest.fixture
+def network(neutron: FakeNeutron, wires: FakeWires, tmp_path: Path) -> NeutronNetwork:
+    ticks = itertools.count()
+    ports = Ports(neutron, host="here", timeout=5, clock=lambda: float(next(ticks)), sleep=lambda seconds: None)
+    return NeutronNetwork(neutron, ports, lambda: wires, Names(tmp_path))
+
+
+class TestNeutron(NetworkSuite):
+    pass
+
+
+def plug(network: NeutronNetwork, ground: FakeGround, device: str, **asked: Any) -> Any:
+    return network.plug(network.choose(wish(ground, **asked), external=False), device, ground.sandbox())
+
+
+def device() -> str:
+    return str(uuid.uuid4())
+
+
+def test_a_port_that_cannot_be_bound_says_where(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    neutron.hopeless.add("here")
+    one = device()
+    with pytest.raises(errors.BindingFailed, match="host here"):
+        plug(network, ground, one, nets=[{"network": ground.network()}])
+    network.unplug(one)
+    assert ground.left(one) == []
+
+
+def test_a_port_that_never_becomes_active_ends_the_wait(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    neutron.lively = False
+    one = device()
+    with pytest.raises(errors.PortNotActive, match="within 5 seconds"):
+        plug(network, ground, one, nets=[{"network": ground.network()}])
+    network.unplug(one)
+    assert ground.left(one) == []
+
+
+def test_what_a_broken_switch_leaves_is_taken_away(network: NeutronNetwork, ground: FakeGround, wires: FakeWires) -> None:
+    wires.broken = True
+    one = device()
+    with pytest.raises(errors.WiringFailed):
+        plug(network, ground, one, nets=[{"network": ground.network()}], exposed_ports={"80": {}})
+    network.unplug(one)
+    assert ground.left(one) == []
+
+
+def test_a_wire_goes_with_a_port_that_its_user_has_deleted(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    one = device()
+    given = plug(network, ground, one, nets=[{"network": ground.network()}])
+    ((address,),) = given.addresses.values()
+    neutron.delete_port(address["port"])
+    network.unplug(one)
+    assert ground.left(one) == []
+
+
+def test_who_writes_a_device_on_his_port_is_not_plugged_there(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    """Every tenant may set the device_id of his ports to whatever he likes."""
+    one, net = device(), ground.network()
+    planted = neutron.make_port(
+        {"network_id": ground.network(), "project_id": "a-stranger", "device_id": one, "device_owner": "compute:zun"}
+    )
+    given = plug(network, ground, one, nets=[{"network": net}])
+    assert list(given.addresses) == [net]
+    network.unplug(one)
+    assert neutron.port(planted.id) == planted
+
+
+def test_ports_that_were_promised_twice_go_to_the_first(network: NeutronNetwork, ground: FakeGround) -> None:
+    """Both requests were accepted before either was on a host."""
+    port = ground.port(ground.network())
+    chosen = [network.choose(wish(ground, nets=[{"port": port}]), external=False) for _ in range(2)]
+    one, other = device(), device()
+    network.plug(chosen[0], one, ground.sandbox())
+    with pytest.raises(errors.PortNotUsable):
+        network.plug(chosen[1], other, ground.sandbox())
+    network.unplug(other)
+    assert ground.shown(port) == {"device_id": one, "host": "here", "groups": ["the-default"]}
+
+
+def test_a_network_lent_to_the_project_is_chosen_where_it_has_none(
+    network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron
+) -> None:
+    with pytest.raises(errors.NoNetwork):
+        network.choose(wish(ground), external=False)
+    ground.network(external=True)
+    net = neutron.add_network("somebody-else")
+    neutron.loans.add((net.id, ground.project))
+    assert network.choose(wish(ground), external=False).nets == [{"network": net.id}]
+    assert network.choose(wish(ground, nets=[{"network": net.name}]), external=False).nets == [{"network": net.id}]
+
+
+def test_a_name_of_several_networks_is_refused(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    for _ in range(2):
+        neutron.add_network(ground.project, name="twin")
+    with pytest.raises(errors.SeveralMatches, match="networks"):
+        network.choose(wish(ground, nets=[{"network": "twin"}]), external=False)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"v4-fixed-ip": "10.1.0.99"}, {"v6-fixed-ip": "fd00:1::99"}, {"v4-fixed-ip": "10.1.0.99", "v6-fixed-ip": "fd00:1::99"}]
+)
+def test_the_address_that_was_asked_for_is_given(network: NeutronNetwork, ground: FakeGround, asked: dict[str, str]) -> None:
+    net = ground.network(versions=(4, 6))
+    given = plug(network, ground, device(), nets=[{"network": net, **asked}])
+    assert [each["addr"] for each in given.addresses[net]] == list(asked.values())
+    with pytest.raises(errors.InvalidValue, match="is in use"):
+        network.choose(wish(ground, nets=[{"network": net, **asked}]), external=False)
+
+
+def test_an_interface_is_as_its_subnets_say(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron, wires: FakeWires) -> None:
+    first, second = neutron.add_network(ground.project, mtu=1400), ground.network()
+    plug(network, ground, device(), nets=[{"network": first.id}, {"network": second}])
+    one, other = (wanted for _, wanted in wires.wires.values())
+    assert (one.name, one.mtu, one.gateways, one.metric) == ("eth0", 1400, ["10.1.0.1"], 100)
+    assert (other.name, other.metric) == ("eth1", 101)
+    assert one.addresses[0].endswith("/24")
+
+
+def test_names_are_asked_where_the_subnet_says(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    net = neutron.add_network(ground.project, nameservers=["192.0.2.53"], dns_domain="example.org.")
+    one = device()
+    plug(network, ground, one, nets=[{"network": net.id}])
+    found = {bind.destination: Path(bind.source).read_text() for bind in network.files(one)}
+    assert found["/etc/resolv.conf"] == "nameserver 192.0.2.53\nsearch example.org\n"
+    assert "\tbox\n" in found["/etc/hosts"]
+    network.unplug(one)
+    assert network.files(one) == []
+
+
+def test_exposed_ports_are_opened_in_a_group_of_their_own(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    one = device()
+    given = plug(network, ground, one, nets=[{"network": ground.network()}], exposed_ports={"80/tcp": {}, "53/udp": {}})
+    ((group,),) = [given.security_groups]
+    assert neutron.known_groups[group].name == f"zun-{one}"
+    assert [(protocol, port) for _, protocol, port in neutron.opened] == [("tcp", 80), ("udp", 53)]
+
+
+def test_what_is_well_is_not_asked_of_neutron_again(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    """A container begins again while Neutron is away."""
+    one, state = device(), ground.sandbox()
+    sandbox = network.choose(wish(ground, nets=[{"network": ground.network()}]), external=False)
+    given = network.plug(sandbox, one, state)
+    neutron.ports = neutron.network = _away  # type: ignore[method-assign,assignment]
+    sandbox = replace(sandbox, engine_id=state.engine_id, addresses=given.addresses)
+    assert network.restore(sandbox, one, state).addresses == given.addresses
+
+
+def test_a_sandbox_that_runs_anew_gets_its_wires_again(network: NeutronNetwork, ground: FakeGround, wires: FakeWires) -> None:
+    one = device()
+    sandbox = network.choose(wish(ground, nets=[{"network": ground.network()}]), external=False)
+    given = network.plug(sandbox, one, ground.sandbox())
+    before = dict(wires.wires)
+    wires.wires.clear()
+    again = network.restore(replace(sandbox, engine_id="the-last", addresses=given.addresses), one, ground.sandbox())
+    assert (again, wires.wires) == (given, before)
+
+
+def test_who_is_left_out_is_asked_by_name(network: NeutronNetwork) -> None:
+    with pytest.raises(errors.NotOffered, match="neutron_net_id"):
+        network.refuse_change("create", {"neutron_net_id": "some"})
+    with pytest.raises(errors.NetworkNotFound):
+        network.refuse_change("delete", {"id": "some"})
+
+
+def _away(*_: Any, **__: Any) -> Any:
+    raise errors.NetworkUnavailable(reason="it is away")
