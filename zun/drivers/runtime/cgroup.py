@@ -91,11 +91,12 @@ def _write(file: Path, value: str) -> None:
 
 def _hold(file: Path, limit: int, with_swap: Path, together: int) -> None:
     """Set both limits of version 1, of which the first is never above the second: the second comes first where it would be in the way."""
-    first, second = (file, str(limit)), (with_swap, str(together))
-    if with_swap.exists() and int(with_swap.read_text()) < limit:
-        first, second = second, first
-    _write(*first)
-    _write(*second)
+    in_the_way = with_swap.exists() and int(with_swap.read_text()) < limit
+    if in_the_way:
+        with_swap.write_text(str(together))
+    file.write_text(str(limit))
+    if not in_the_way:
+        _write(with_swap, str(together))
 
 
 def _remove(group: Path) -> None:
