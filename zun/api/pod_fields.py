@@ -106,7 +106,8 @@ class Amounts(Node):
 _RESOURCES = _manifest(
     {
         "requests": Member(
-            Amounts(Member(Leaf(QUANTITY), "cores: what it gets of a busy host")), "`cpu` and `memory` are set aside for the container"
+            Amounts(Member(Leaf(QUANTITY), "cores: what it gets of a busy host")),
+            "`cpu` and `memory` are set aside for the container; without a limit `memory` is its ceiling, too: each container here has one",
         ),
         "limits": Member(
             Amounts(Member(Leaf(QUANTITY), "cores that it may use at most, also while others are idle")),
