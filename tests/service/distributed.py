@@ -99,7 +99,7 @@ class Distributed(Aio):
         """Start one more worker of the API, in somebody else's WSGI server; returns its URL."""
         port = _free_port()
         command = [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", "zun.wsgi.api:application"]
-        variables = {"OS_ZUN_CONFIG_DIR": str(self.folder), "OS_ZUN_CONFIG_FILES": "zun.conf; api.conf"}
+        variables = {"OS_ZUN_CONFIG_DIR": str(self.folder), "OS_ZUN_CONFIG_FILES": "zun.conf; database.conf; api.conf"}
         with (self.folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 command, stdout=log, stderr=log, start_new_session=True, cwd=Path(__file__).parents[2], env=os.environ | variables

@@ -41,7 +41,7 @@ def configure(prog: str, arguments: Sequence[str], files: list[str] | None = Non
 
 
 def run(prog: str, arguments: Sequence[str] | None, make: Callable[[cfg.ConfigOpts], Process]) -> int:
-    """Serve until told to stop. Returns the exit code: 1 where the process cannot begin."""
+    """Serve until told to stop, and end this process. Returns only where it cannot begin: the exit code."""
     os.umask(0o077)
     memory.few_arenas()
     # Blocked here, so in every thread, and waited for below: a handler could run just before the main thread falls asleep for ever.
@@ -63,4 +63,6 @@ def run(prog: str, arguments: Sequence[str] | None, make: Callable[[cfg.ConfigOp
     signal.sigwait(STOPPING)
     LOG.info("%s stops", prog)
     process.stop()
-    return 0
+    logging.shutdown()
+    # Calls that still wait for their answers are in threads that Python would wait for: for a minute, where nobody is left to answer.
+    os._exit(0)
