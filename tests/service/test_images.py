@@ -213,6 +213,31 @@ def test_an_image_for_another_machine_is_refused_in_words(cloud: Aio, engine: Do
     own.close()
 
 
+def test_an_image_that_its_registry_has_for_other_machines_only_is_refused_in_words(cloud: Aio, private_registry: PrivateRegistry) -> None:
+    used = registry(cloud, private_registry.address)
+    only_for(private_registry, "s390x", "elsewhere")
+    uuid = cloud.create(image="team/web:elsewhere", registry=used, image_pull_policy="always")
+    shown = cloud.wait(uuid, "Running", "Error")
+    assert shown["status"] == "Error"
+    assert "team/web:elsewhere" in shown["status_reason"] and "no matching manifest for linux/" in shown["status_reason"]
+    cloud.delete(f"/containers/{uuid}")
+    cloud.wait_gone(uuid)
+    assert cloud.delete(f"/registries/{used}").status_code == 204
+
+
+def only_for(registry: PrivateRegistry, architecture: str, tag: str) -> None:
+    """Give the registry an index whose one image is for this architecture."""
+    place, account = f"http://{registry.address}/v2/team/web/manifests", (USER, PASSWORD)
+    docker = "application/vnd.docker.distribution.manifest"
+    held = requests.get(f"{place}/1", headers={"Accept": f"{docker}.v2+json"}, auth=account, timeout=60)
+    platform = {"architecture": architecture, "os": "linux"}
+    digest = held.headers["Docker-Content-Digest"]
+    one = {"mediaType": f"{docker}.v2+json", "digest": digest, "size": len(held.content), "platform": platform}
+    index = {"schemaVersion": 2, "mediaType": f"{docker}.list.v2+json", "manifests": [one]}
+    headers = {"Content-Type": f"{docker}.list.v2+json"}
+    assert requests.put(f"{place}/{tag}", data=json.dumps(index), headers=headers, auth=account, timeout=60).status_code == 201
+
+
 def load(http: DockerHttp, reference: str, architecture: str) -> None:
     """Put an image for another machine into the engine."""
     layer = tar({"program": pause.binary(architecture)})
