@@ -63,9 +63,9 @@ def _address(each: Json) -> Json:
     return {"subnet_id": each["subnet_id"], "version": each["version"], "ip_address": each["addr"]}
 
 
-def create(call: Call) -> None:
+def create(call: Call) -> Json:
     """``POST /networks``."""
-    call.parts.networks.create(call.given)
+    return call.parts.networks.create(call.caller, call.given)
 
 
 def delete(call: Call) -> None:

@@ -40,14 +40,22 @@ class Networks:
         chosen = self._network.choose_change(sandbox, device, verb, wish, external=caller.external_networks)
         self._verbs.accept(caller, container, verb, chosen)
 
-    def create(self, wish: Mapping[str, Any]) -> None:
-        """Let containers use a network of Neutron. Raises NotOffered."""
-        self._unable("create", wish)
+    def create(self, caller: Caller, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """Let containers use a network of Neutron: where they can use any, they can use it already, and nothing is made.
+
+        Raises NotOffered, NetworkNotFound.
+        """
+        self._network.refuse_change("create", wish)
+        name = wish["neutron_net_id"]
+        return {
+            "uuid": name,
+            "name": name,
+            "project_id": caller.project_id,
+            "user_id": caller.user_id,
+            "network_id": None,
+            "neutron_net_id": name,
+        }
 
     def delete(self, network_id: str) -> None:
-        """Let them do so no more. Raises NetworkNotFound."""
-        self._unable("delete", {"id": network_id})
-
-    def _unable(self, verb: str, wish: Mapping[str, Any]) -> None:
-        self._network.refuse_change(verb, wish)
-        raise errors.NotOffered(field="networks", why=f"the network driver {self._network.name!r} has no networks of its own to make.")
+        """Forget what :meth:`create` has made: nothing. Raises NetworkNotFound."""
+        self._network.refuse_change("delete", {"id": network_id})

@@ -190,11 +190,13 @@ def test_a_sandbox_that_runs_anew_gets_its_wires_again(network: NeutronNetwork, 
     assert (again, wires.wires) == (given, before)
 
 
-def test_who_is_left_out_is_asked_by_name(network: NeutronNetwork) -> None:
-    with pytest.raises(errors.NotOffered, match="neutron_net_id"):
-        network.refuse_change("create", {"neutron_net_id": "some"})
-    with pytest.raises(errors.NetworkNotFound):
-        network.refuse_change("delete", {"id": "some"})
+def test_containers_can_use_every_network_that_there_is(network: NeutronNetwork, ground: FakeGround) -> None:
+    net = ground.network()
+    network.refuse_change("create", {"neutron_net_id": net})
+    network.refuse_change("delete", {"id": net})
+    for verb, name in (("create", "neutron_net_id"), ("delete", "id")):
+        with pytest.raises(errors.NetworkNotFound):
+            network.refuse_change(verb, {name: "some"})
 
 
 def _away(*_: Any, **__: Any) -> Any:

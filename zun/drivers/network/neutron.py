@@ -51,11 +51,11 @@ class NeutronNetwork:
         """It can do whatever can be asked for; :meth:`choose` looks at what is meant."""
 
     def refuse_change(self, verb: str, wish: Mapping[str, Any]) -> None:
-        """Networks are Neutron's: nothing is made here before containers can use one, and nothing is to be deleted."""
-        if verb == "create":
-            raise errors.NotOffered(field="neutron_net_id", why="containers can use every network of Neutron as it is.")
-        if verb == "delete":
-            raise errors.NetworkNotFound(id=wish["id"], why="networks are Neutron's here, and are deleted there.")
+        """Nothing is made of a network before containers can use it, and nothing is to be deleted; but there must be one."""
+        if verb in ("create", "delete"):
+            name = str(wish["neutron_net_id" if verb == "create" else "id"])
+            if not self._wishes.exists(name):
+                raise errors.NetworkNotFound(id=name, why="Neutron has none of this uuid.")
 
     def choose(self, sandbox: Sandbox, *, external: bool) -> Sandbox:
         """See :class:`~zun.drivers.network.wishes.Wishes`."""

@@ -63,6 +63,10 @@ class Wishes:
                 return min(usable, key=lambda net: (net.created_at, net.id))
         raise errors.NoNetwork()
 
+    def exists(self, uuid: str) -> bool:
+        """Whether there is a network of this uuid."""
+        return bool(_UUID.fullmatch(uuid)) and self._neutron.network(uuid) is not None
+
     def _own(self, project: str) -> list[Net]:
         return self._neutron.networks(project_id=project)
 

@@ -1,0 +1,233 @@
+"""Containers of our service in networks of Neutron's, on two hosts."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from cloud import daemons
+from cloud.services import zun as service
+from cloud.world import World
+from tests.cloud.containers import Zun, address
+from tests.cloud.machines import Machine
+from zun.drivers.runtime.docker_http import DockerHttp
+
+CODES = "errors"
+
+
+@pytest.fixture(scope="module")
+def zun(cloud: World, demo: Any) -> Zun:
+    return Zun(cloud, demo)
+
+
+@pytest.fixture(scope="module")
+def operator(cloud: World, admin: Any) -> Zun:
+    return Zun(cloud, admin)
+
+
+@pytest.fixture(scope="module")
+def private(demo: Any) -> Any:
+    return demo.network.find_network("private")
+
+
+@pytest.fixture
+def second(demo: Any) -> Iterator[Any]:
+    """A network without a router, with a route and nobody who answers for names but who gives the addresses."""
+    made = demo.network.create_network(name=f"second-{uuid.uuid4()}")
+    routes = [{"destination": "192.168.77.0/24", "nexthop": "10.20.0.9"}]
+    demo.network.create_subnet(network_id=made.id, ip_version=4, cidr="10.20.0.0/24", host_routes=routes)
+    yield made
+    demo.network.delete_network(made)
+
+
+@pytest.fixture
+def six(demo: Any) -> Iterator[Any]:
+    """A network of IPv6 only."""
+    made = demo.network.create_network(name=f"six-{uuid.uuid4()}")
+    modes = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
+    demo.network.create_subnet(network_id=made.id, ip_version=6, cidr="fd00:66::/64", **modes)
+    yield made
+    demo.network.delete_network(made)
+
+
+@pytest.fixture
+def group(demo: Any) -> Iterator[Any]:
+    made = demo.network.create_security_group(name=f"closed-{uuid.uuid4()}")
+    yield made
+    demo.network.delete_security_group(made)
+
+
+@pytest.fixture
+def left(cloud: World, admin: Any) -> Callable[[], list[str]]:
+    """What there is of containers' networks anywhere."""
+
+    def count() -> list[str]:
+        found = [port.id for port in admin.network.ports() if port.device_owner == "compute:zun"]
+        found += [group.name for group in admin.network.security_groups() if group.name.startswith("zun-")]
+        for host in cloud.hosts:
+            found += [line for line in host.run("ovs-vsctl", "list-ports", "br-int").split() if line.startswith("tap")]
+            found += [line.split()[0] for line in host.run("ip", "-brief", "link").splitlines() if line.startswith("tap")]
+        return found
+
+    return count
+
+
+def soon(ask: Callable[[], Any], wanted: Any) -> Any:
+    """What is answered, once it is what is wanted or half a minute is over."""
+    until = time.monotonic() + 30
+    while (heard := ask()) != wanted and time.monotonic() < until:
+        time.sleep(0.2)
+    return heard
+
+
+def host_of(operator: Zun, container: dict[str, Any]) -> str:
+    return str(operator.show(container["uuid"])["host"])
+
+
+def machine(cloud: World, operator: Zun, container: dict[str, Any]) -> Machine:
+    """The container as a place that one talks from."""
+    host = host_of(operator, container)
+    engine = DockerHttp(str(cloud.engine(host)), timeout=60)
+    shown = engine.call("GET", f"/containers/zun-{container['uuid']}/json")
+    engine.close()
+    return Machine(cloud.node(host), shown.data["State"]["Pid"], None)
+
+
+def test_containers_on_two_hosts_talk_as_the_groups_permit(
+    cloud: World, zun: Zun, operator: Zun, demo: Any, group: Any, left: Callable[[], list[str]]
+) -> None:
+    with zun.running(security_groups=[group.name]) as one, zun.running(security_groups=[group.id]) as other:
+        asking, serving = machine(cloud, operator, one), machine(cloud, operator, other)
+        assert {asking.host.name, serving.host.name} == {"host-a", "host-b"}
+        for kind in ("tcp", "udp"):
+            for version in (4, 6):
+                there = address(other, version)
+                with serving.serving(kind, 7000):
+                    assert asking.ask(kind, there, 7000) == "silence"
+                    rule = {"security_group_id": group.id, "direction": "ingress", "ethertype": f"IPv{version}", "protocol": kind}
+                    made = demo.network.create_security_group_rule(port_range_min=7000, port_range_max=7000, **rule)
+                    assert soon(lambda: asking.ask(kind, there, 7000, 1), "answer") == "answer"  # noqa: B023 - it is asked at once
+                    demo.network.delete_security_group_rule(made)
+                    assert soon(lambda: asking.ask(kind, there, 7000, 1), "silence") == "silence"  # noqa: B023
+    assert left() == []
+
+
+def test_a_port_is_bound_to_the_host_and_known_by_the_container(zun: Zun, operator: Zun, admin: Any, private: Any) -> None:
+    with zun.running() as one:
+        assert list(one["addresses"]) == [private.id]
+        assert sorted(each["version"] for each in one["addresses"][private.id]) == [4, 6]
+        (port,) = admin.network.ports(device_id=one["uuid"])
+        assert (port.device_owner, port.status, port.project_id) == ("compute:zun", "ACTIVE", private.project_id)
+        assert port.binding_host_id == host_of(operator, one)
+        assert one["security_groups"] == port.security_group_ids
+        assert f"mtu {private.mtu} " in zun.run(one["uuid"], "ip link show eth0")
+        assert "default via 10.10.0.1 dev eth0" in zun.run(one["uuid"], "ip route")
+        assert "nameserver 10.10.0.53" in zun.run(one["uuid"], "cat /etc/resolv.conf")
+
+
+def test_several_networks_a_port_of_the_users_and_addresses_of_his_choice(
+    zun: Zun, demo: Any, admin: Any, private: Any, second: Any, six: Any, left: Callable[[], list[str]]
+) -> None:
+    mine = demo.network.create_port(network_id=second.id, name="mine")
+    nets = [{"network": "private", "v4-fixed-ip": "10.10.0.77"}, {"port": mine.id}, {"network": six.name}]
+    with zun.running(nets=nets) as one:
+        found = one["addresses"]
+        assert list(found) == [private.id, second.id, six.id]
+        assert "10.10.0.77" in [each["addr"] for each in found[private.id]]
+        assert [(each["port"], each["preserve_on_delete"]) for each in found[second.id]] == [(mine.id, True)]
+        assert [each["version"] for each in found[six.id]] == [6]
+        for interface, known in (("eth0", "10.10.0.77/24"), ("eth1", found[second.id][0]["addr"]), ("eth2", found[six.id][0]["addr"])):
+            assert known in zun.run(one["uuid"], f"ip addr show {interface}")
+        assert "192.168.77.0/24 via 10.20.0.9 dev eth1" in zun.run(one["uuid"], "ip route")
+        again = zun.create(nets=[{"port": mine.id}])
+        assert (again.status_code, again.json()[CODES][0]["code"]) == (400, "container.port-not-usable")
+    given_back = admin.network.get_port(mine.id)
+    assert (given_back.device_id, given_back.device_owner, given_back.binding_host_id) == ("", "", "")
+    demo.network.delete_port(mine)
+    assert left() == []
+
+
+def test_networks_come_and_go_while_it_runs(zun: Zun, private: Any, second: Any) -> None:
+    with zun.running() as one:
+        uuid_ = one["uuid"]
+        now = zun.change(uuid_, "network_attach", network=second.name, fixed_ip="10.20.0.55")
+        assert [each["addr"] for each in now["addresses"][second.id]] == ["10.20.0.55"]
+        assert "10.20.0.55/24" in zun.run(uuid_, "ip addr show eth1")
+        twice = zun.call("POST", f"/containers/{uuid_}/network_attach", params={"network": second.id})
+        assert (twice.status_code, twice.json()[CODES][0]["code"]) == (400, "container.already-attached")
+        listed = zun.call("GET", f"/containers/{uuid_}/network_list").json()["networks"]
+        assert [net["net_id"] for net in listed] == [private.id, second.id]
+        now = zun.change(uuid_, "network_detach", network=private.id)
+        assert list(now["addresses"]) == [second.id]
+        assert "eth0" not in zun.run(uuid_, "ip link")
+        absent = zun.call("POST", f"/containers/{uuid_}/network_detach", params={"network": "private"})
+        assert (absent.status_code, absent.json()[CODES][0]["code"]) == (400, "container.not-attached")
+        now = zun.change(uuid_, "network_attach", network="private")
+        assert set(now["addresses"]) == {private.id, second.id}
+
+
+def test_exposed_ports_let_everybody_in(cloud: World, zun: Zun, operator: Zun, demo: Any, left: Callable[[], list[str]]) -> None:
+    with zun.running(exposed_ports={"7000/tcp": {}}) as one, zun.running() as other:
+        asking, serving = machine(cloud, operator, other), machine(cloud, operator, one)
+        with serving.serving("tcp", 7000):
+            assert soon(lambda: asking.ask("tcp", address(one), 7000, 1), "answer") == "answer"
+        with serving.serving("tcp", 7001):
+            assert asking.ask("tcp", address(one), 7001) == "silence"
+        (group,) = one["security_groups"]
+        assert demo.network.get_security_group(group).name == f"zun-{one['uuid']}"
+    assert left() == []
+
+
+def test_security_groups_come_and_go_while_it_runs(cloud: World, demo: Any, zun: Zun, group: Any) -> None:
+    older = Zun(cloud, demo, "1.14")
+    with zun.running() as one:
+        now = older.change(one["uuid"], "add_security_group", name=group.name)
+        assert set(now["security_groups"]) == {*one["security_groups"], group.id}
+        now = older.change(one["uuid"], "remove_security_group", name=group.name)
+        assert now["security_groups"] == one["security_groups"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "code"),
+    [
+        ({"nets": [{"network": "no-such"}]}, 404, "network-not-found"),
+        ({"nets": [{"port": "no-such"}]}, 404, "port-not-found"),
+        ({"nets": [{"network": "public"}]}, 403, "external-network-attach-forbidden"),
+        ({"nets": [{"network": "private", "v4-fixed-ip": "203.0.113.1"}]}, 400, "invalid-value"),
+        ({"nets": [{"network": "private", "v4-fixed-ip": "10.10.0.1"}]}, 400, "invalid-value"),
+        ({"nets": [{"network": "private"}, {"network": "private"}]}, 400, "invalid-value"),
+        ({"security_groups": ["no-such"]}, 400, "security-group-not-found"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_and_makes_nothing(
+    zun: Zun, asked: dict[str, Any], status: int, code: str, left: Callable[[], list[str]]
+) -> None:
+    answer = zun.create(**asked)
+    assert (answer.status_code, answer.json()[CODES][0]["code"]) == (status, f"container.{code}")
+    assert left() == []
+
+
+def test_a_port_that_neutron_cannot_bind_gives_error_and_leaves_nothing(operator: Zun, left: Callable[[], list[str]]) -> None:
+    """A network on a wire that only the network node has; administrators may ask for it."""
+    made = operator.create(nets=[{"network": "public"}]).json()
+    shown = operator.settle(made["uuid"])
+    assert shown["status"] == "Error"
+    assert "could not be bound to host host-" in shown["status_reason"]
+    assert left() == []
+    operator.delete(made["uuid"])
+
+
+def test_an_agent_that_was_killed_loses_no_wire(cloud: World, zun: Zun, operator: Zun) -> None:
+    with zun.running() as one:
+        host = cloud.node(host_of(operator, one))
+        (port,) = {each["port"] for found in one["addresses"].values() for each in found}
+        assert "1 packets received" in zun.run(one["uuid"], "ping -c 1 -w 4 10.10.0.1")
+        daemons.stop(host, "zun-compute", 0)
+        # Somebody has been at the switch while nobody looked.
+        host.run("ovs-vsctl", "del-port", f"tap{port}"[:14])
+        service.start_compute(cloud, host)
+        assert soon(lambda: "1 packets received" in zun.run(one["uuid"], "ping -c 1 -w 2 10.10.0.1"), True)
