@@ -49,6 +49,12 @@ class Zun:
         """Have a verb done; the container afterwards."""
         answer = self.call("POST", f"/containers/{uuid}/{verb}", params=arguments)
         assert answer.status_code in (200, 202), answer.text
+        path = f"/containers/{uuid}/container_actions/{answer.headers['X-Openstack-Request-Id']}"
+        until = time.monotonic() + _PATIENCE
+        while (action := self.call("GET", path).json())["finish_time"] is None:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        assert action["message"] is None, action
         return self.settle(uuid)
 
     def run(self, uuid: str, command: str) -> str:
