@@ -81,6 +81,27 @@ def test_a_resize_that_no_host_has_room_for_is_a_conflict_and_changes_nothing(en
         service.clean()
 
 
+def test_limits_that_the_engine_refuses_are_given_back_in_the_row_and_in_the_kernel(service, made):
+    uuid = made(memory=128)
+    held = service.get("/hosts").json()["hosts"][0]["mem_used"]
+    # no Docker takes less than 6 MiB, whatever the kernel
+    answer = service.request("PATCH", f"/containers/{uuid}", json={"memory": 4, "cpu": 0.5})
+    assert answer.status_code == 409, answer.text
+    assert "keeps its limits" in answer.json()["errors"][0]["detail"]
+    assert service.post(f"/containers/{uuid}/resize_container", json={"memory": 4, "cpu": 0.5}).status_code == 202
+    eventually(lambda: resizes(service, uuid)[:1] == ["Error"], "it is told to have failed")
+    shown = service.wait(uuid, "Running")
+    assert (shown["memory"], shown["cpu"]) == ("128", 0.1)
+    assert cgroup(service, uuid, *MEMORY) == str(128 << 20)
+    assert service.get("/hosts").json()["hosts"][0]["mem_used"] == held
+
+
+def resizes(service, uuid):
+    """How what was to resize it has ended, the newest first."""
+    rows = service.get(f"/containers/{uuid}/container_actions", version="1.41").json()["containerActions"]
+    return [row["message"] for row in rows if row["action"] == "resize_container" and row["finish_time"]]
+
+
 def test_memory_that_is_in_use_cannot_be_taken_away(service, made):
     uuid = made("sh", "-c", "dd if=/dev/zero of=/dev/shm/big bs=1M count=40 && sleep 1000", memory=128)
     eventually(lambda: int(cgroup(service, uuid, "memory.current", "memory.usage_in_bytes")) > 40 << 20)
