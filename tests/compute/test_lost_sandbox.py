@@ -77,3 +77,15 @@ def test_a_running_container_that_cannot_be_mended_shows_what_became_of_it(world
     world.scans()
     assert world.container(container.uuid).status is Status.STOPPED
     check(world)
+
+
+def test_what_could_not_be_mended_to_its_end_is_mended_after_the_next_scan(world):
+    """The sandbox runs again by then; only that its container is in the old one is left to be seen."""
+    container = world.create()
+    world.engines["one"].fail("stop", errors.EngineUnavailable(reason="it is away"), times=3)
+    lose(world, container)
+    world.settle()
+    world.scans()
+    world.settle()
+    assert world.container(container.uuid).status is Status.RUNNING
+    assert_together(world, container)

@@ -59,6 +59,8 @@ class Watch:
         self._lock = threading.Lock()
         #: containers that will be looked at because of news, and are not yet
         self._awaited: set[str] = set()
+        #: containers that could not be looked at, or not be helped: the next scan tries again
+        self._again: set[str] = set()
 
     # -- news: the event stream ------------------------------------------------------------------
 
@@ -113,11 +115,13 @@ class Watch:
             if line.container_uuid and (line.container_uuid not in newest or line.revision > newest[line.container_uuid].revision):
                 newest[line.container_uuid] = line
         running = {line.sandbox_uuid for line in seen if line.container_uuid is None and line.state is EngineState.RUNNING}
+        with self._lock:
+            again, self._again = self._again, set()
         for entry in self._book.entries():
             uuid, sandbox = entry.container.uuid, entry.container.sandbox_uuid
             found = newest.get(uuid)
             alive = found is not None and found.state in (EngineState.RUNNING, EngineState.PAUSED)
-            if found is None or not book.looks_as_told(entry, found) or (alive and sandbox not in running):
+            if found is None or not book.looks_as_told(entry, found) or (alive and sandbox not in running) or uuid in again:
                 self._lanes.put(sandbox, partial(self.look, uuid))
         strangers = sorted({line.sandbox_uuid for line in seen} - charges)
         if strangers:
@@ -180,6 +184,8 @@ class Watch:
                 state = self._runtime.inspect(container_uuid)
         except errors.ZunError as error:
             LOG.warning("container %s could not be looked at: %s", container_uuid, error)
+            with self._lock:
+                self._again.add(container_uuid)
             return
         if state is not None:
             keep(self._runtime, self._cores, entry.container, state)
