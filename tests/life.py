@@ -11,7 +11,6 @@ from zun.compute.cores import Cores
 from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
 from zun.drivers.image.registry import RegistryImages
-from zun.drivers.network.engine import EngineNetwork
 from zun.drivers.runtime.fake import FakeRuntime
 from zun.drivers.volume.local import LocalVolumes
 from zun.interfaces.rpc import Agent, Conductor, HostReport
@@ -67,7 +66,7 @@ class Life:
         plugs = Plugs(
             runtime=self.runtime,
             images={"docker": RegistryImages(self.runtime)},
-            network=EngineNetwork(),
+            network=world.network,
             volumes=LocalVolumes(world.folder / host),
             cores=world.cores.get(host, Cores()),
         )

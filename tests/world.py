@@ -43,6 +43,7 @@ from zun.drivers.inventory.local import LocalInventory
 from zun.drivers.network.engine import EngineNetwork
 from zun.drivers.runtime.fake import FakeRuntime
 from zun.drivers.volume.local import LocalVolumes
+from zun.interfaces.network import Network
 from zun.interfaces.rpc import Agent
 from zun.interfaces.runtime import EngineImage
 from zun.pulse import Pulse
@@ -86,6 +87,7 @@ class World:
         wrap: Callable[[SqlStore], object] = lambda store: store,
         clock: Clock | None = None,
         cores: dict[str, Cores] | None = None,
+        network: Network | None = None,
         **host_options,
     ) -> None:
         self.folder, self.threads, self.mute = folder, threads, False
@@ -97,6 +99,7 @@ class World:
         self.host_options = host_options
         #: by host; what a test puts here is seen by the next life of its agent
         self.cores = dict(cores or {})
+        self.network: Network = network or EngineNetwork()
         self._sql = SqlStore(fresh(folder / "world.sqlite"), self.clock, durable=False)
         self.store = wrap(self._sql)
         self.engines = {host: self._engine() for host in hosts}
@@ -118,9 +121,7 @@ class World:
         if self.place_pulse is not None:
             self.place_pulse.stop()
         inventory = LocalInventory(self.clock, DOWN_TIME)
-        plugs = Plugs(
-            runtime=FakeRuntime(self._engine()), images={}, network=EngineNetwork(), volumes=LocalVolumes(self.folder / "conductor")
-        )
+        plugs = Plugs(runtime=FakeRuntime(self._engine()), images={}, network=self.network, volumes=LocalVolumes(self.folder / "conductor"))
         self.place = Place(self.store, inventory, clock=self.clock, poke=lambda host: self.agents.on(host).look())
         maker = Pulse if self.threads else HandPulse
         self.place_pulse = maker("place", self.place.run, 0.2)

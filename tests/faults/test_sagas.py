@@ -103,7 +103,8 @@ FORCED_STEPS = [step.name for step in SAGAS["delete"]]
 
 
 def test_every_saga_has_a_case():
-    assert {case.verb for case in CASES} == set(SAGAS)
+    elsewhere = {"network_attach", "network_detach", "add_security_group", "remove_security_group"}  # test_networks.py
+    assert {case.verb for case in CASES} == set(SAGAS) - elsewhere
 
 
 # --- the helper ----------------------------------------------------------------------------------

@@ -1,0 +1,139 @@
+"""The sagas with ports of Neutron in them: whichever step fails or is killed, when it is over there are the ports that there should be."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.drivers.network.neutrons import FakeNeutron, FakeWires
+from tests.hands import Killed
+from tests.world import ME, World
+from zun import errors
+from zun.compute.verbs import SAGAS
+from zun.domain.container import Container
+from zun.domain.lifecycle import Status
+from zun.drivers.network.names import Names
+from zun.drivers.network.neutron import NeutronNetwork
+from zun.drivers.network.ports import Ports
+
+
+class Place:
+    """A world with networks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.neutron = FakeNeutron()
+        self.wires = FakeWires(self.neutron)
+        ticks = itertools.count()
+        ports = Ports(self.neutron, host="one", timeout=5, clock=lambda: float(next(ticks)), sleep=lambda seconds: None)
+        self.network = NeutronNetwork(self.neutron, ports, lambda: self.wires, Names(folder / "names"))
+        self.first, self.second = (self.neutron.add_network(ME.project_id).id for _ in range(2))
+        self.groups = [self.neutron.make_group(name, "", ME.project_id).id for name in ("one", "other")]
+        self.world = World(folder, network=self.network)
+
+    def ask(self, verb: str, container: Container | None) -> Container:
+        """Ask for work, of which nothing is done yet."""
+        if container is None:
+            return self.world.create(settle=False, exposed_ports={"80/tcp": {}})
+        arguments = {
+            "network_attach": {"network": self.second},
+            "network_detach": {"network": self.first},
+            "add_security_group": {"name": self.groups[1]},
+            "remove_security_group": {"name": self.groups[0]},
+        }
+        if verb == "delete":
+            self.world.delete(container, settle=False, stop=True)
+        else:
+            self.world.verbs.accept(ME, container, verb, arguments.get(verb, {}))
+        return container
+
+    def nets(self) -> set[str]:
+        """Where there are ports with wires to them."""
+        return {port.network_id for port in self.neutron.known_ports.values() if port.id in self.wires.wires}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    yield made
+    made.world.stop()
+
+
+VERBS = ("create", "network_attach", "network_detach", "add_security_group", "remove_security_group", "delete")
+POINTS = [
+    pytest.param(verb, f"{step.name}:{when}", id=f"{verb}-{step.name}-{when}")
+    for verb in VERBS
+    for step in SAGAS[verb]
+    for when in ("before", "after")
+]
+
+
+def breaking(place: Place, point: str, error: BaseException) -> None:
+    """The first pass of a point fails so."""
+    left = iter([error])
+
+    def fault(reached: str) -> None:
+        if reached == point:
+            for what in left:
+                raise what
+
+    place.world.fault = fault
+
+
+def is_sound(place: Place, container: Container) -> None:
+    """What the container is said to be in is what it has, and nothing is left once it is gone."""
+    assert len(place.neutron.known_ports) == len(place.wires.wires)
+    assert place.nets() == set(place.world.sandbox(container).addresses)
+    place.world.fault = lambda point: None
+    place.world.delete(place.world.container(container.uuid), force=True)
+    is_gone(place)
+
+
+def is_gone(place: Place) -> None:
+    assert (place.neutron.known_ports, place.wires.wires) == ({}, {})
+    assert sorted(place.neutron.known_groups) == sorted(place.groups)
+    assert not place.world.engines["one"].things
+
+
+def before(place: Place, verb: str) -> Container | None:
+    return None if verb == "create" else place.world.create(security_groups=[place.groups[0]])
+
+
+@pytest.mark.parametrize(("verb", "point"), POINTS)
+def test_a_step_that_fails(place: Place, verb: str, point: str) -> None:
+    container = before(place, verb)
+    breaking(place, point, errors.EngineError(reason="so the test orders"))
+    container = place.ask(verb, container)
+    place.world.settle()
+    found = place.world.container(container.uuid)
+    assert found is not None
+    if verb == "create":
+        assert found.status is Status.ERROR
+        is_gone(place)
+    elif verb != "delete":
+        place.ask("reboot", found)  # whoever looks next has it as it is
+        place.world.settle()
+        is_sound(place, container)
+
+
+@pytest.mark.parametrize(("verb", "point"), POINTS)
+def test_an_agent_that_is_killed_is_followed_by_one_that_does_it(place: Place, verb: str, point: str) -> None:
+    container = before(place, verb)
+    breaking(place, point, Killed())
+    container = place.ask(verb, container)
+    place.world.settle()
+    found = place.world.container(container.uuid)
+    if verb == "delete":
+        assert found is None
+        is_gone(place)
+        return
+    assert found is not None and found.status is Status.RUNNING
+    wanted = {"network_attach": {place.first, place.second}, "network_detach": set()}.get(verb, {place.first})
+    assert place.nets() == wanted
+    is_sound(place, container)
+
+
+def test_every_verb_that_changes_networks_is_here() -> None:
+    assert {verb for verb in SAGAS if "network" in verb or "group" in verb} <= set(VERBS)
