@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloud import daemons
+from cloud.services import docker, neutron
 from cloud.services import zun as service
 from cloud.world import World
 from tests.cloud.containers import Zun, address
@@ -63,7 +67,7 @@ def group(demo: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def left(cloud: World, admin: Any) -> Callable[[], list[str]]:
-    """What there is of containers' networks anywhere."""
+    """What there is of containers' networks anywhere, of those that came after the test began."""
 
     def count() -> list[str]:
         found = [port.id for port in admin.network.ports() if port.device_owner == "compute:zun"]
@@ -73,7 +77,8 @@ def left(cloud: World, admin: Any) -> Callable[[], list[str]]:
             found += [line.split()[0] for line in host.run("ip", "-brief", "link").splitlines() if line.startswith("tap")]
         return found
 
-    return count
+    before = count()
+    return lambda: [each for each in count() if each not in before]
 
 
 def soon(ask: Callable[[], Any], wanted: Any) -> Any:
@@ -231,3 +236,66 @@ def test_an_agent_that_was_killed_loses_no_wire(cloud: World, zun: Zun, operator
         host.run("ovs-vsctl", "del-port", f"tap{port}"[:14])
         service.start_compute(cloud, host)
         assert soon(lambda: "1 packets received" in zun.run(one["uuid"], "ping -c 1 -w 2 10.10.0.1"), True)
+
+
+def test_an_engine_that_was_killed_and_a_sandbox_that_died_lose_no_network(cloud: World, zun: Zun, operator: Zun) -> None:
+    with zun.running() as one:
+        host = cloud.node(host_of(operator, one))
+        answers = lambda: "1 packets received" in zun.run(one["uuid"], "ping -c 1 -w 2 10.10.0.1")  # noqa: E731
+        daemons.stop(host, "docker", 0)
+        docker.start(cloud, host)
+        assert soon(answers, True)
+        engine = DockerHttp(str(cloud.engine(host.name)), timeout=60)
+        mode = engine.call("GET", f"/containers/zun-{one['uuid']}/json").data["HostConfig"]["NetworkMode"]
+        assert engine.call("POST", f"/containers/{mode.partition(':')[2]}/kill").ok
+        engine.close()
+        assert soon(answers, True)
+        assert zun.settle(one["uuid"])["addresses"] == one["addresses"]
+
+
+def test_while_neutron_is_away_nothing_is_lost(cloud: World, zun: Zun, left: Callable[[], list[str]]) -> None:
+    made = zun.create().json()["uuid"]
+    assert zun.settle(made)["status"] == "Running"
+    daemons.stop(cloud.controller, "neutron", 0)
+    try:
+        assert zun.create().status_code == 503
+        zun.change(made, "stop", timeout="1")
+        assert zun.change(made, "start")["status"] == "Running"
+        assert zun.call("DELETE", f"/containers/{made}", params={"stop": "true"}).status_code == 204
+        assert zun.show(made)["status"] == "Deleting"
+    finally:
+        neutron.start(cloud)
+    zun.delete(made)
+    assert left() == []
+
+
+def test_a_capsule_shares_its_port(zun: Zun, demo: Any, left: Callable[[], list[str]]) -> None:
+    entry = {"image": "busybox", "command": ["sh", "-c", "trap exit TERM; while :; do sleep 1; done"]}
+    template = {
+        "kind": "capsule",
+        "metadata": {"name": "pair"},
+        "spec": {"containers": [{**entry, "ports": [{"containerPort": 80}]}, entry]},
+    }
+    made = zun.call("POST", "/capsules", json={"template": template}).json()["uuid"]
+    shown = lambda: zun.call("GET", f"/capsules/{made}").json()  # noqa: E731
+    assert soon(lambda: shown()["status"], "Running") == "Running"
+    (port,) = demo.network.ports(device_id=made)
+    for member in shown()["containers"]:
+        assert port.fixed_ips[0]["ip_address"] in zun.run(member["uuid"], "ip addr show eth0")
+    zun.call("DELETE", f"/capsules/{made}")
+    assert soon(lambda: zun.call("GET", f"/capsules/{made}").status_code, 404) == 404
+    assert left() == []
+
+
+def test_a_floating_address_by_the_official_client(cloud: World, zun: Zun, demo: Any) -> None:
+    client = str(Path(__file__).parents[2] / ".venv/bin/openstack")
+    variables = {**os.environ, "OS_CLIENT_CONFIG_FILE": str(cloud.clouds_yaml), "OS_CLOUD": "demo"}
+    with zun.running(name="web") as one:
+        floating = demo.network.create_ip(floating_network_id=demo.network.find_network("public").id)
+        try:
+            words = ["appcontainer", "add", "floating", "ip", "web", floating.floating_ip_address]
+            done = subprocess.run([client, *words], capture_output=True, text=True, env=variables, check=False, timeout=60)
+            assert done.returncode == 0, done.stderr
+            assert demo.network.get_ip(floating).fixed_ip_address == address(one)
+        finally:
+            demo.network.delete_ip(floating)
