@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +59,13 @@ def container(anybody: Any) -> Iterator[str]:
     assert answer.status_code == 202, answer.text
     found = str(answer.json()["uuid"])
     yield found
-    demo("DELETE", f"/containers/{found}", params={"stop": "true"})
+    deadline = time.monotonic() + 120
+    # While it is being created it cannot be deleted.
+    while demo("DELETE", f"/containers/{found}", params={"stop": "true"}).status_code == 409 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    while demo("GET", f"/containers/{found}").status_code != 404:
+        assert time.monotonic() < deadline, "it is gone again"
+        time.sleep(0.5)
 
 
 def test_the_versions_are_told_to_everybody(anybody):

@@ -9,8 +9,11 @@ import time
 from datetime import datetime
 from typing import Protocol
 
+import amqp
 import pytest
 
+from tests.brokers import PASSWORD
+from tests.servers import USER
 from zun import conf as zun_conf
 from zun import errors
 from zun.interfaces.rpc import cast
@@ -124,6 +127,23 @@ def test_a_cast_is_heard_by_one_or_by_all(broker, buses, serving):
     bus.client(Shop, "bells", server="west").ring("west")
     wait_for(lambda: keepers[1].rung == ["all", "west"])
     assert keepers[0].rung == ["all"]
+
+
+def test_services_that_keep_nothing_share_the_broker_with_it(broker, buses):
+    """Theirs may have made the exchange that services share, and no quorum queue can be had there."""
+    with amqp.Connection(f"127.0.0.1:{broker.port}", userid=USER, password=PASSWORD) as connection:
+        connection.channel().exchange_declare("openstack", "topic", durable=False, auto_delete=False)
+        conf = zun_conf.new()
+        conf([], project="zun", default_config_files=[])
+        register_options(conf)
+        conf.set_override("transport_url", broker.url)
+        bus = Bus(conf)
+        bus.start()
+        server = bus.server(Shop, Keeper(), "sharing", name="keeper")
+        server.start()
+        buses.closing(bus.stop)
+        buses.closing(server.stop)
+        wait_for(lambda: bus.client(Shop, "sharing").served_by() == "keeper")
 
 
 def test_a_host_that_was_never_there_is_known_at_once(broker, buses):

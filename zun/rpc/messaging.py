@@ -45,6 +45,8 @@ class Bus:
         register_options(conf)
         # What waits for a host outlives the broker's own crash.
         conf.set_default("rabbit_quorum_queue", True, group="oslo_messaging_rabbit")
+        # Not the one that others share: what they have made of that decides which queues can be had there.
+        conf.set_default("control_exchange", "zun")
         self._conf = conf
         # An exception of the other side is told in the codec's form: none is made out of a name in a message.
         self._transport = oslo_messaging.get_rpc_transport(conf, allowed_remote_exmods=[])
