@@ -62,13 +62,13 @@ def becomes(aio: Aio, uuid: str, **expected: Any) -> dict[str, Any]:
 
 def restarts(aio: Aio, uuid: str) -> int:
     """As the events of its container count them."""
-    events = aio.get("/events", version="1.41", params={"limit": 1000}).json()["events"]
+    events = aio.get("/events", version="1.41", params={"limit": 1000, "capsule": uuid}).json()["events"]
     return max((event["restart_count"] for event in events if event["sandbox_uuid"] == uuid), default=0)
 
 
 def ended_by(aio: Aio, uuid: str) -> set[str]:
     """The reasons that the events of its container tell."""
-    events = aio.get("/events", version="1.41", params={"limit": 1000}).json()["events"]
+    events = aio.get("/events", version="1.41", params={"limit": 1000, "capsule": uuid}).json()["events"]
     return {event["reason"] for event in events if event["sandbox_uuid"] == uuid and event["reason"]}
 
 
