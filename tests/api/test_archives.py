@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.archives import tar
 from tests.served import Served
 from zun.drivers.runtime.fake_engine import Thing
 
@@ -112,12 +113,3 @@ def test_an_archive_is_taken_up_to_the_size_that_is_configured_and_a_larger_one_
     assert len(kept) < LARGEST_BODY
     assert narrow.ask("POST", f"/containers/{box}/put_archive?path=/root", at="1.40", data=kept, headers=headers).status_code == 200
     assert thing(narrow, box).files["/root/letter"] == b"dear\n"
-
-
-def tar(name: str, content: bytes) -> bytes:
-    whole = io.BytesIO()
-    with tarfile.open(fileobj=whole, mode="w") as archive:
-        member = tarfile.TarInfo(name)
-        member.size = len(content)
-        archive.addfile(member, io.BytesIO(content))
-    return whole.getvalue()

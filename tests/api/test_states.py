@@ -16,6 +16,7 @@ import requests
 import websocket
 import yaml
 
+from tests.archives import tar
 from tests.served import PATIENCE, Served
 from tests.service.test_contract import differs
 from zun.api.routes import ROUTES
@@ -107,15 +108,6 @@ def said(url: str) -> websocket.WebSocket:
     while b"there?" not in found:
         found += client.recv()
     return client
-
-
-def tar(name: str, text: bytes) -> bytes:
-    whole = io.BytesIO()
-    with tarfile.open(fileobj=whole, mode="w") as archive:
-        member = tarfile.TarInfo(name)
-        member.size = len(text)
-        archive.addfile(member, io.BytesIO(text))
-    return whole.getvalue()
 
 
 LETTER = base64.b64encode(tar("letter", b"dear container\n")).decode()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.archives import tar
 from tests.service.aio import PROGRAM, Aio, eventually
 from tests.service.official import library
 
@@ -45,15 +46,6 @@ def web(zun: Any, service: Aio) -> Iterator[str]:
 
 def status(zun: Any, name: str, expected: str) -> None:
     eventually(lambda: (zun.containers.get(name).status, zun.containers.get(name).task_state) == (expected, None), f"{name}: {expected}")
-
-
-def tar(name: str, content: bytes) -> bytes:
-    whole = io.BytesIO()
-    with tarfile.open(fileobj=whole, mode="w") as archive:
-        member = tarfile.TarInfo(name)
-        member.size = len(content)
-        archive.addfile(member, io.BytesIO(content))
-    return whole.getvalue()
 
 
 def test_the_life_of_a_container(zun: Any, web: str) -> None:
