@@ -1,4 +1,4 @@
-"""``python -m cloud up | down | status | run NODE COMMAND...``."""
+"""``python -m cloud up [STEP...] | down | status | run NODE COMMAND...``."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ def main(arguments: Sequence[str]) -> int:
             command = world.load(home).node(given.node).command(*given.command)
             os.execvp(command[0], command)  # noqa: S606
         with _alone(home):
-            return {"up": _up, "down": _down, "status": _status}[given.verb](home)
+            if given.verb == "up":
+                return _up(home, given.steps)
+            return {"down": _down, "status": _status}[given.verb](home)
     except Trouble as trouble:
         return fail(trouble)
 
 
-def _up(home: Path) -> int:
+def _up(home: Path, names: Sequence[str]) -> int:
     progress = Progress()
     cloud = world.begin(home)
-    took = steps.run(assembly.steps(cloud), progress)
+    took = steps.run(steps.wanted(assembly.steps(cloud), names), progress)
     progress.say("the cloud is up" if took else "the cloud was up already")
     print(f"\n    source {cloud.folder}/openrc\n    openstack network list\n\n    {cloud.logs} has the logs")
     return 0
@@ -83,7 +85,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m cloud", description="A whole OpenStack on this machine, of real services.")
     parser.add_argument("--home", type=Path, default=world.default_home(), help="where it is kept (default: %(default)s)")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("up", help="bring it up; does nothing where it is up")
+    up = verbs.add_parser("up", help="bring it up; does nothing where it is up")
+    up.add_argument("steps", nargs="*", metavar="STEP", help="these steps alone and what they need, as in: glance 'users and catalog'")
     verbs.add_parser("down", help="end it and remove all that it has on this machine")
     verbs.add_parser("status", help="its daemons and their numbers; fails when one is dead")
     run = verbs.add_parser("run", help="run a command in a node")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from tools.progress import Progress
+from tools.progress import Progress, Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,21 @@ class Step:
     name: str
     work: Callable[[], bool]
     needs: Sequence[str] = ()
+
+
+def wanted(steps: Sequence[Step], names: Sequence[str]) -> list[Step]:
+    """Those of the steps that have one of the names, and all that they need; all steps where no name is given. Raises Trouble for a name
+    that no step has."""
+    known = {step.name: step for step in steps}
+    if unknown := sorted(set(names) - set(known)):
+        raise Trouble(f"no step is called {', '.join(map(repr, unknown))}; there are: {', '.join(sorted(known))}")
+    chosen = set(names or known)
+    due = list(chosen)
+    while due:
+        new = set(known[due.pop()].needs) - chosen
+        chosen |= new
+        due += new
+    return [step for step in steps if step.name in chosen]
 
 
 def run(steps: Sequence[Step], progress: Progress, workers: int = 16) -> dict[str, float]:

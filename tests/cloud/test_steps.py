@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cloud.steps import Step, run
+from cloud.steps import Step, run, wanted
 from tools.progress import Progress, Trouble
 
 
@@ -70,3 +70,25 @@ def test_after_a_failure_nothing_begins_and_the_failure_is_told() -> None:
 def test_an_order_that_cannot_be_kept_is_refused(steps: list[Step]) -> None:
     with pytest.raises(ValueError, match=r"need|wait"):
         run(steps, _Quiet())
+
+
+def _house() -> list[Step]:
+    return [
+        Step("roof", bool, ["walls"]),
+        Step("walls", bool, ["ground"]),
+        Step("garden", bool, ["ground"]),
+        Step("ground", bool),
+    ]
+
+
+def test_a_part_is_the_named_steps_and_all_that_they_need() -> None:
+    assert [step.name for step in wanted(_house(), ["walls"])] == ["walls", "ground"]
+
+
+def test_no_name_means_all() -> None:
+    assert wanted(_house(), []) == _house()
+
+
+def test_a_name_that_no_step_has_is_said_with_those_that_there_are() -> None:
+    with pytest.raises(Trouble, match="'cellar'; there are: garden, ground, roof, walls"):
+        wanted(_house(), ["cellar"])
