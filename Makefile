@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart stop cloud cloud-down test unit lint types bench constraints cloud-constraints config-samples docs
+.PHONY: help quickstart stop cloud cloud-down tempest test unit lint types bench constraints cloud-constraints config-samples docs
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ cloud: ## a whole OpenStack on this machine: real services, two compute hosts (a
 
 cloud-down: ## end it, and leave nothing of it
 	PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 $(shell tools/find-python) -m cloud down
+
+tempest: ## zun-tempest-plugin, unmodified, on the cloud that is up (as root)
+	PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 $(shell tools/find-python) -m cloud.tempest
 
 test: ## every check and every test, as CI does (installs what it needs, as root)
 	./run-tests
@@ -42,9 +45,11 @@ constraints: $(VENV) ## make constraints.txt anew from pyproject.toml: the versi
 	printf 'uv\nhatchling>=1.25\n' | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-annotate \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make constraints' pyproject.toml - --output-file constraints.txt
 
-cloud-constraints: ## make cloud/constraints.txt anew from cloud/requirements.txt: the versions of the test cloud's services
+cloud-constraints: ## make the constraints of the test cloud and of its acceptance tests anew from their requirements.txt
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command 'make cloud-constraints' cloud/requirements.txt --output-file cloud/constraints.txt
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command 'make cloud-constraints' cloud/tempest/requirements.txt --output-file cloud/tempest/constraints.txt
 
 config-samples: $(VENV) ## make the samples under etc/ anew from the declared options and rules
 	$(BIN)/oslo-config-generator --config-file etc/zun/config-generator.conf

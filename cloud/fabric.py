@@ -52,6 +52,31 @@ def make(world: World) -> bool:
     return True
 
 
+def admit(world: World, name: str, number: int) -> Node:
+    """A new node that has no services: somebody with a wire into the management network and one into the public one, and nothing else.
+    ``number`` is the last of its addresses. One of that name that is there is ended first. Raises Trouble."""
+    node = Node(name, world.folder / "nodes" / name, f"{world.management}.{number}")
+    dismiss(world, node)
+    node.folder.mkdir(parents=True)
+    (node.folder / "hosts").write_text(_hosts(world))
+    node.start()
+    fabric = world.node(FABRIC)
+    for bridge, port, network in ((MANAGEMENT, MANAGEMENT_PORT, world.management), (PUBLIC, PUBLIC_PORT, world.public)):
+        _wire(fabric, bridge, node, port)
+        node.run("ip", "address", "add", f"{network}.{number}/24", "dev", port)
+    node.run("ethtool", "--offload", PUBLIC_PORT, "tx", "off")
+    return node
+
+
+def dismiss(world: World, node: Node) -> None:
+    """End a node that was let in, and all that runs in it. None is as good."""
+    remains.end_nodes(node.folder)
+    for bridge in (MANAGEMENT, PUBLIC):
+        # The kernel would do it, a little later.
+        world.node(FABRIC).run("ip", "link", "delete", _fabric_end(bridge, node), check=False)
+    nodes.forget(node)
+
+
 def remove(world: World) -> None:
     """End all nodes, and with them all that runs in them; returns when their wires are gone too. None there is as good."""
     remains.end_nodes(world.folder)
@@ -65,10 +90,14 @@ def _hosts(world: World) -> str:
 
 def _wire(fabric: Node, bridge: str, node: Node, port: str) -> None:
     """A wire from a bridge to a node's port."""
-    here = f"{bridge[:4]}-{node.name}"[:15]
+    here = _fabric_end(bridge, node)
     _ip("link", "add", here, "netns", str(fabric.init), "type", "veth", "peer", "name", port, "netns", str(node.init))
     fabric.run("ip", "link", "set", here, "master", bridge, "up")
     node.run("ip", "link", "set", port, "up")
+
+
+def _fabric_end(bridge: str, node: Node) -> str:
+    return f"{bridge[:4]}-{node.name}"[:15]
 
 
 def _wire_machine(world: World, fabric: Node, bridge: str, address: str) -> None:

@@ -48,20 +48,21 @@ def install_packages() -> bool:
     return bool(missing)
 
 
-def install_environment(folder: Path) -> bool:
-    """See that the environment of the services is here. Returns whether anything was to be done. Raises Trouble."""
+def install_environment(folder: Path, requirements: Path = REQUIREMENTS, constraints: Path = CONSTRAINTS) -> bool:
+    """See that an environment is here, by default that of the services. Returns whether anything was to be done. Raises Trouble."""
     mark = folder / "cloud-fingerprint"
-    if mark.exists() and mark.read_text() == fingerprint():
+    wanted = fingerprint(requirements, constraints)
+    if mark.exists() and mark.read_text() == wanted:
         return False
     environment.create(folder)
-    environment.install(folder, CONSTRAINTS, ["-r", str(REQUIREMENTS)])
-    mark.write_text(fingerprint())
+    environment.install(folder, constraints, ["-r", str(requirements)])
+    mark.write_text(wanted)
     return True
 
 
-def fingerprint() -> str:
+def fingerprint(requirements: Path = REQUIREMENTS, constraints: Path = CONSTRAINTS) -> str:
     """Changes when other versions are wanted, or another Python."""
     digest = hashlib.sha256(f"{sys.executable} {sys.version_info[:3]}".encode())
-    for file in (REQUIREMENTS, CONSTRAINTS):
+    for file in (requirements, constraints):
         digest.update(file.read_bytes())
     return digest.hexdigest()

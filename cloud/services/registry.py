@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from cloud import daemons
@@ -46,14 +47,19 @@ def fill(world: World) -> bool:
     return True
 
 
-def put(world: World, repository: str, tag: str, archive: bytes, command: list[str]) -> None:
-    """Put an image of one layer, a tar archive of its root file system, into the registry. Raises Trouble."""
+def put(world: World, repository: str, tag: str, archive: bytes, command: list[str], settings: Mapping[str, Any] | None = None) -> None:
+    """Put an image of one layer, a tar archive of its root file system, into the registry; ``settings`` are more of its configuration, as
+    OCI names it. Raises Trouble."""
     layer = gzip.compress(archive, compresslevel=1, mtime=0)
     config = json.dumps(
         {
             "architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine],
             "os": "linux",
-            "config": {"Cmd": command, "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]},
+            "config": {
+                "Cmd": command,
+                "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+                **(settings or {}),
+            },
             "rootfs": {"type": "layers", "diff_ids": [_digest(archive)]},
             "history": [{"created_by": "the test cloud"}],
         }

@@ -1,0 +1,84 @@
+"""tempest.conf for this cloud."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cloud import ini
+from cloud.world import REGION, World
+
+_PATIENCE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The lowest microversion that the plugin is told to use, and the highest; with both, classes are left out that end before."""
+
+    name: str
+    lowest: str
+    highest: str
+
+
+#: With the first the legacy classes run, and every class at the oldest version that it knows; with the second all others at the newest.
+SETTINGS = (Setting("oldest", "1.1", "latest"), Setting("newest", "1.40", "latest"))
+
+
+def write(world: World, setting: Setting, folder: Path) -> None:
+    """Write ``tempest.conf``, readable for its owner only, into the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "tempest.conf"
+    file.touch(0o600)
+    file.write_text(ini.render(settings(world, setting, folder, public_network(world))))
+
+
+def settings(world: World, setting: Setting, folder: Path, public: str) -> ini.Settings:
+    """What is said to tempest: an account that makes accounts for tests, what there is in the cloud, and where public addresses are."""
+    admin = world.account("admin")
+    return {
+        "DEFAULT": {"log_file": str(folder / "tempest.log"), "use_stderr": False},
+        "oslo_concurrency": {"lock_path": str(folder / "locks")},
+        "auth": {
+            "use_dynamic_credentials": True,
+            "create_isolated_networks": True,
+            "admin_username": admin["username"],
+            "admin_password": admin["password"],
+            "admin_project_name": admin["project_name"],
+            "admin_domain_name": admin["user_domain_name"],
+        },
+        "identity": {"auth_version": "v3", "uri_v3": world.url("identity"), "region": REGION, "v3_endpoint_type": "public"},
+        "network": {"public_network_id": public, "floating_network_name": "public", "project_network_cidr": "10.100.0.0/16"},
+        "service_available": {"cinder": True, "glance": True, "neutron": True, "nova": False, "swift": False, "zun": True},
+        "validation": {"ping_timeout": 60},
+        "container_service": {"min_microversion": setting.lowest, "max_microversion": setting.highest},
+    }
+
+
+def public_network(world: World) -> str:
+    """The id of the network that floating addresses come from."""
+    token = _token(world)
+    request = urllib.request.Request(f"{world.url('network')}/v2.0/networks?name=public", headers={"X-Auth-Token": token})
+    found = _answer(request)[1]["networks"]
+    return str(found[0]["id"])
+
+
+def _token(world: World) -> str:
+    account = world.account("admin")
+    user = {"name": account["username"], "password": account["password"], "domain": {"name": account["user_domain_name"]}}
+    scope = {"project": {"name": account["project_name"], "domain": {"name": account["project_domain_name"]}}}
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
+    request = urllib.request.Request(
+        f"{world.url('identity')}/auth/tokens", data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+    )
+    return _answer(request)[0]["X-Subject-Token"]
+
+
+def _answer(request: urllib.request.Request) -> tuple[Mapping[str, str], Any]:
+    # No proxy of the caller's: the cloud is on this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=_PATIENCE) as answer:
+        return answer.headers, json.load(answer)
