@@ -38,6 +38,7 @@ from zun.domain.capsule import CapsuleWish
 from zun.domain.container import Container
 from zun.domain.host_image import Image
 from zun.domain.sandbox import Sandbox
+from zun.domain.scheduling import Rules
 from zun.drivers.image.registry import RegistryImages
 from zun.drivers.inventory.local import LocalInventory
 from zun.drivers.network.engine import EngineNetwork
@@ -88,6 +89,7 @@ class World:
         clock: Clock | None = None,
         cores: dict[str, Cores] | None = None,
         network: Network | None = None,
+        rules: Rules | None = None,
         **host_options,
     ) -> None:
         self.folder, self.threads, self.mute = folder, threads, False
@@ -100,6 +102,7 @@ class World:
         #: by host; what a test puts here is seen by the next life of its agent
         self.cores = dict(cores or {})
         self.network: Network = network or EngineNetwork()
+        self.rules = rules
         self._sql = SqlStore(fresh(folder / "world.sqlite"), self.clock, durable=False)
         self.store = wrap(self._sql)
         self.engines = {host: self._engine() for host in hosts}
@@ -122,7 +125,7 @@ class World:
             self.place_pulse.stop()
         inventory = LocalInventory(self.clock, DOWN_TIME)
         plugs = Plugs(runtime=FakeRuntime(self._engine()), images={}, network=self.network, volumes=LocalVolumes(self.folder / "conductor"))
-        self.place = Place(self.store, inventory, clock=self.clock, poke=lambda host: self.agents.on(host).look())
+        self.place = Place(self.store, inventory, clock=self.clock, poke=lambda host: self.agents.on(host).look(), rules=self.rules)
         maker = Pulse if self.threads else HandPulse
         self.place_pulse = maker("place", self.place.run, 0.2)
         self.sweep = Sweep(self.store, clock=self.clock, service_down_time=DOWN_TIME)

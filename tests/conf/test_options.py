@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from oslo_config import cfg
 
 from zun import conf as zun_conf
-from zun.conf import limits, quota
+from zun.conf import limits, quota, scheduler
+from zun.domain.scheduling import FILTERS, SPREAD
 
 
 def configured(*arguments: str) -> cfg.ConfigOpts:
@@ -91,3 +93,23 @@ def test_limits_reach_the_requests_and_the_quota() -> None:
     assert limits.bounds(conf).max_cpu == 2.0
     assert limits.bounds(conf).image_drivers == ("docker", "glance")
     assert quota.limits(conf).cpu == 3
+
+
+def test_hosts_are_chosen_by_all_filters_and_spread_over_unless_the_operator_says_otherwise() -> None:
+    rules = scheduler.rules(configured())
+    assert (list(rules.filters), rules.weights) == (list(FILTERS), SPREAD)
+    conf = configured()
+    conf.set_override("enabled_filters", ["RuntimeFilter", "RamFilter"], group="scheduler")
+    conf.set_override("cpu_weight_multiplier", -2.5, group="scheduler")
+    rules = scheduler.rules(conf)
+    assert [each.name for each in rules.filters] == ["host", "service", "runtime", "dedicated cores", "room"]
+    assert rules.weights == {"ram": 1.0, "cpu": -2.5, "sandbox": 1.0}
+
+
+def test_a_filter_that_there_is_not_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "zun.conf"
+    file.write_text("[scheduler]\nenabled_filters = RuntimeFilter, PciPassthroughFilter\n")
+    conf = zun_conf.new()
+    conf(["--config-file", str(file)], project="zun", default_config_files=[])
+    with pytest.raises(cfg.ConfigFileValueError, match="PciPassthroughFilter"):
+        scheduler.rules(conf)

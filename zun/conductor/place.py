@@ -9,13 +9,13 @@ from functools import partial
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import cores, journal
+from zun.conductor import cores, journal, wanted
 from zun.conductor.journal import Clock
 from zun.domain import scheduling
 from zun.domain.action import Action, ActionState
 from zun.domain.lifecycle import Unplaced
 from zun.domain.sandbox import Sandbox
-from zun.domain.scheduling import Candidate
+from zun.domain.scheduling import Candidate, Rules
 from zun.interfaces.inventory import Inventory
 from zun.interfaces.store import Store, Transaction
 
@@ -25,11 +25,14 @@ LOG = logging.getLogger(__name__)
 class Place:
     """Finds hosts for the actions that have none. Several may run at once: a decision is one transaction."""
 
-    def __init__(self, store: Store, inventory: Inventory, *, clock: Clock, poke: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: Store, inventory: Inventory, *, clock: Clock, poke: Callable[[str], None], rules: Rules | None = None
+    ) -> None:
         self._store = store
         self._inventory = inventory
         self._clock = clock
         self._poke = poke
+        self._rules = rules
 
     def run(self) -> None:
         """Place everything that waits, and poke the hosts that got work. One bad row does not keep the others waiting."""
@@ -64,7 +67,7 @@ class Place:
 
     def _placed(self, tx: Transaction, sandbox: Sandbox) -> Sandbox:
         full: Candidate | None = None
-        for candidate in scheduling.choose(sandbox, self._inventory.candidates(tx)):
+        for candidate in scheduling.choose(wanted.of(tx, sandbox), self._inventory.candidates(tx), self._rules):
             host = candidate.host.hostname
             try:
                 self._inventory.claim(tx, sandbox, host)

@@ -25,12 +25,29 @@ from zun.conf import (
     network,
     neutron,
     quota,
+    scheduler,
     secrets,
     service,
     websocket_proxy,
 )
 
-GROUPS = (service, limits, images, api, basic_auth, compute, database, docker, events, network, neutron, quota, secrets, websocket_proxy)
+GROUPS = (
+    service,
+    limits,
+    images,
+    api,
+    basic_auth,
+    compute,
+    database,
+    docker,
+    events,
+    network,
+    neutron,
+    quota,
+    scheduler,
+    secrets,
+    websocket_proxy,
+)
 
 
 def new() -> cfg.ConfigOpts:

@@ -15,7 +15,7 @@ from zun.domain.action import Action, ActionState
 from zun.domain.container import Container
 from zun.domain.lifecycle import Status, Task
 from zun.domain.sandbox import Sandbox
-from zun.interfaces.store import Before, Page, Store, Transaction
+from zun.interfaces.store import ROWS, Before, Page, Store, Transaction
 
 
 class QueryPromises(Stores):
@@ -165,6 +165,8 @@ class QueryPromises(Stores):
             assert tx.total(Sandbox, ("cpu",), {"project_id": "green"}) == {None: {"cpu": 0}}
             assert tx.total(Sandbox, ("cpu",), {"project_id": "green"}, by="host") == {}
             assert isinstance(tx.total(Sandbox, ("memory",))[None]["memory"], float)
+            assert tx.total(Sandbox, ("cpu", ROWS), by="host") == {"alpha": {"cpu": 0.75, ROWS: 2}, None: {"cpu": 1.0, ROWS: 1}}
+            assert tx.total(Sandbox, (ROWS,), {"project_id": "green"}) == {None: {ROWS: 0}}
 
     def test_sums_by_a_word_or_a_truth_have_the_domains_keys(self, store: Store, home: Sandbox) -> None:
         written(store, container(home, status=Status.RUNNING, tty=True), container(home, status=Status.ERROR))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from zun import errors
 from zun.db.rows import Shape
-from zun.interfaces.store import Above, Before, Page, UpTo
+from zun.interfaces.store import ROWS, Above, Before, Page, UpTo
 
 Condition = sa.ColumnElement[bool]
 
@@ -103,12 +103,13 @@ def marker(shape: Shape[Any], page: Page) -> sa.Select[Any]:
 
 def totals(shape: Shape[Any], names: tuple[str, ...], where: Mapping[str, Any], by: str | None) -> sa.Select[Any]:
     """Asks for the sums of the named fields, with the value of ``by`` first if it is given. Raises InvalidValue for what is no number."""
-    for name in names:
+    fields = [name for name in names if name != ROWS]
+    for name in fields:
         if name not in shape.numbers:
             raise errors.InvalidValue(field=name, rule=f"{shape.name} has no number of this name")
-    sums = [sa.func.coalesce(sa.func.sum(column(shape, name)), 0) for name in names]
+    sums = [sa.func.count() if name == ROWS else sa.func.coalesce(sa.func.sum(column(shape, name)), 0) for name in names]
     group = [] if by is None else [column(shape, by)]
-    source = shape.source((*names, *where, *([by] if by is not None else [])))
+    source = shape.source((*fields, *where, *([by] if by is not None else [])))
     return sa.select(*group, *sums).select_from(source).where(*conditions(shape, where)).group_by(*group)
 
 

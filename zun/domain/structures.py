@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from zun.domain import hints
 from zun.domain.kinds import MAX_ENTRIES, MAX_TEXT, SCALAR, fixed, word
 from zun.domain.model import Bounds, Json, Kind
 
@@ -52,6 +53,7 @@ ENVIRONMENT = Kind("environment", _mapping("environment", {"type": "string", "ma
 def _hints(value: Any, bounds: Bounds) -> dict[str, Any]:
     if len(msgspec.json.encode(value)) > MAX_TEXT:
         raise ValueError(f"must not be longer than {MAX_TEXT} bytes altogether")
+    hints.check(value or {})
     return value or {}
 
 

@@ -26,6 +26,9 @@ L = TypeVar("L", bound=Callable[[], Sequence[Event]])
 
 Where = Mapping[str, Any]
 
+#: in the place of a field that is to be summed up: how many rows there are
+ROWS = "*"
+
 
 class Before(msgspec.Struct, frozen=True):
     """A condition on a time: earlier than ``moment`` (and not null)."""
@@ -71,7 +74,8 @@ class Transaction(Protocol):
         """How many rows meet every condition."""
 
     def total(self, entity: type[E], names: Sequence[str], where: Where = ..., by: str | None = None) -> dict[Any, dict[str, float]]:
-        """The sums of the named fields over the rows, by the value of the field ``by`` (one group under None if it is None)."""
+        """The sums of the named fields over the rows, by the value of the field ``by`` (one group under None if it is None). The name
+        :data:`ROWS` is the number of the rows."""
 
     def add(self, row: E) -> E:
         """Write a new row; gives it ``id``, ``created_at`` and ``updated_at``. Raises Duplicate."""

@@ -22,7 +22,7 @@ from zun.conductor.sweep import Sweep
 from zun.conductor.vault import KeyFile
 from zun.conductor.verbs import Verbs
 from zun.conductor.work import Desk
-from zun.conf import quota, secrets
+from zun.conf import quota, scheduler, secrets
 from zun.db.engine import Pool
 from zun.db.store import SqlStore
 from zun.drivers.inventory.local import LocalInventory
@@ -82,7 +82,7 @@ class Rounds:
 
     def __init__(self, conf: cfg.ConfigOpts, store: Store, agents: Agents, clock: Clock) -> None:
         inventory = LocalInventory(clock, conf.compute.service_down_time)
-        self._place = Place(store, inventory, clock=clock, poke=lambda host: agents.on(host).look())
+        self._place = Place(store, inventory, clock=clock, poke=lambda host: agents.on(host).look(), rules=scheduler.rules(conf))
         forget = Forget(store, clock=clock, retention=conf.events.retention, most=conf.events.most)
         self._sweep = Sweep(store, clock=clock, service_down_time=conf.compute.service_down_time, forget=forget.run)
         self.streams = tickets(conf, store, agents, clock)

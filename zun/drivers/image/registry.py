@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zun import errors
-from zun.domain import image
+from zun.domain import architecture, image
 from zun.interfaces.runtime import Credentials, EngineImage, FoundImage, Progress, Runtime
 
 #: the most that a search answers: Docker's own bound
 MOST_FOUND = 100
-
-#: by an engine's architecture, the others whose programs its kernel runs as well
-ALSO_RUNS = {"amd64": {"386"}, "arm64": {"arm"}}
 
 
 class RegistryImages:
@@ -63,6 +60,6 @@ class RegistryImages:
 
     def _fitting(self, reference: str, held: EngineImage) -> EngineImage:
         host = self._runtime.capabilities().architecture
-        if held.architecture and host and held.architecture not in {host, *ALSO_RUNS.get(host, ())}:
+        if not architecture.runs(host, held.architecture):
             raise errors.WrongArchitecture(image=reference, built=held.architecture, host=host)
         return held

@@ -10,7 +10,7 @@ from zun.domain.host import COMPUTE, DEFAULT_ZONE, Host, Service, capacity, is_u
 from zun.domain.resources import NAMES, Resources
 from zun.domain.sandbox import Sandbox
 from zun.domain.scheduling import Candidate
-from zun.interfaces.store import Transaction
+from zun.interfaces.store import ROWS, Transaction
 
 
 class LocalInventory:
@@ -26,7 +26,7 @@ class LocalInventory:
         """Every host that has ever reported."""
         now = self._clock()
         services = {service.host: service for service in tx.find(Service, {"binary": COMPUTE})}
-        used = tx.total(Sandbox, NAMES, by="host")
+        used = tx.total(Sandbox, (*NAMES, ROWS), by="host")
         found = []
         for host in tx.find(Host):
             service = services.get(host.hostname)
@@ -37,6 +37,7 @@ class LocalInventory:
                     up=service is not None and is_up(service, now, self._service_down_time),
                     disabled=service is None or service.disabled,
                     availability_zone=service.availability_zone if service else DEFAULT_ZONE,
+                    sandboxes=int(used.get(host.hostname, {}).get(ROWS, 0)),
                 )
             )
         return found
