@@ -99,6 +99,12 @@ def test_who_was_asked_for_first_is_placed_first(cloud):
     assert beside.host == first.host != apart.host
 
 
+def test_an_image_for_other_processors_than_any_host_has(cloud):
+    reason = hinted(cloud, architecture="aarch64").status_reason
+    assert reason == "There are not enough hosts available. The image architecture filter left none of 3."
+    assert hinted(cloud, architecture=["x86_64", "i686"]).status is Status.RUNNING
+
+
 def test_hints_that_were_stored_before_they_had_a_form_do_no_harm(cloud):
     waiting = cloud.create(settle=False)
     with cloud.store.write() as tx:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zun.domain.hints import MOST_NAMED, Hints, check, read
+from zun.domain.hints import MOST_NAMED, Hints, check, knowing, read
 
 ONE = "0b6ad6a2-3ff0-4b0f-8a2e-0d5a1c8a7f01"
 TWO = "9d5c1b36-7a4e-4f57-b0b4-6d1f6f3f7c02"
@@ -18,6 +18,7 @@ TWO = "9d5c1b36-7a4e-4f57-b0b4-6d1f6f3f7c02"
         ({"different_host": ONE.upper()}, Hints(different_host=frozenset({ONE}))),
         ({"same_host": "", "different_host": []}, Hints()),
         ({"same_host": None}, Hints()),
+        ({"architecture": "AArch64"}, Hints(architectures=frozenset({"aarch64"}))),
         ({"group": "a", "n": 1, "deep": {"er": [1]}, "cpu_policy": "dedicated"}, Hints()),
     ],
 )
@@ -35,7 +36,8 @@ def test_what_hints_mean(given, meant):
         ({"different_host": 7}, "'different_host' must be the uuid"),
         ({"different_host": [[ONE]]}, "'different_host' must be the uuid"),
         ({"different_host": False}, "'different_host' must be the uuid"),
-        ({"different_host": [ONE] * (MOST_NAMED + 1)}, f"must not name more than {MOST_NAMED}"),
+        ({"different_host": [ONE] * (MOST_NAMED + 1)}, f"must not be more than {MOST_NAMED}"),
+        ({"architecture": "x86 64"}, "'architecture' must be the name of an architecture, such as 'x86_64', or a list of them"),
         ({"label:disk": ["ssd", "hdd"]}, "'label:disk' must be one value"),
         ({"label:disk": {}}, "'label:disk' must be one value"),
         ({"label:": "ssd"}, "must be followed by the name of a label"),
@@ -49,3 +51,9 @@ def test_what_has_not_its_form_is_refused_by_its_rule(given, rule):
 @pytest.mark.parametrize("stored", [{"same_host": {"a": [1]}}, {"same_host": 7, "label:a": [1]}, {"different_host": [[None], 3.5]}])
 def test_what_was_stored_before_there_was_a_form_is_still_read(stored):
     read(stored)
+
+
+def test_what_is_known_of_images_is_added_to_what_was_said_of_them():
+    assert knowing({"group": "a"}, ["", "X86_64"]) == {"group": "a", "architecture": ["x86_64"]}
+    assert knowing({"architecture": "i686"}, ["x86_64", "x86_64"]) == {"architecture": ["i686", "x86_64"]}
+    assert knowing({"group": "a"}, [""]) == {"group": "a"}

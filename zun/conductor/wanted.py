@@ -16,6 +16,7 @@ def of(tx: Transaction, sandbox: Sandbox) -> Wanted:
         sandbox=sandbox,
         beside=_hosts(tx, sandbox, hinted.same_host) if hinted.same_host else None,
         apart=_hosts(tx, sandbox, hinted.different_host),
+        architectures=hinted.architectures,
     )
 
 
