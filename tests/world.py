@@ -36,6 +36,7 @@ from zun.db.store import SqlStore
 from zun.domain.action import OPEN, Action, Caller
 from zun.domain.capsule import CapsuleWish
 from zun.domain.container import Container
+from zun.domain.host import Hearing, always
 from zun.domain.host_image import Image
 from zun.domain.sandbox import Sandbox
 from zun.domain.scheduling import Rules
@@ -96,6 +97,8 @@ class World:
         self.clock = clock or Clock()
         #: called at every fault point of every agent, whichever life it is in
         self.fault: saga.FaultPoint = saga.no_fault
+        #: since when the conductor would hear of hosts
+        self.hearing: Hearing = always
         self.chance = chance or random.Random(0)
         self.defaults = defaults or Defaults()
         self.host_options = host_options
@@ -123,12 +126,12 @@ class World:
         """A new life of the conductor: nothing but the store is left of the last one."""
         if self.place_pulse is not None:
             self.place_pulse.stop()
-        inventory = LocalInventory(self.clock, DOWN_TIME)
+        inventory = LocalInventory(self.clock, DOWN_TIME, lambda: self.hearing())
         plugs = Plugs(runtime=FakeRuntime(self._engine()), images={}, network=self.network, volumes=LocalVolumes(self.folder / "conductor"))
         self.place = Place(self.store, inventory, clock=self.clock, poke=lambda host: self.agents.on(host).look(), rules=self.rules)
         maker = Pulse if self.threads else HandPulse
         self.place_pulse = maker("place", self.place.run, 0.2)
-        self.sweep = Sweep(self.store, clock=self.clock, service_down_time=DOWN_TIME)
+        self.sweep = Sweep(self.store, clock=self.clock, service_down_time=DOWN_TIME, hearing=lambda: self.hearing())
         self.accept = Accept(
             self.store,
             inventory,
@@ -150,6 +153,7 @@ class World:
             service_down_time=DOWN_TIME,
             poke=self._poke,
             images={"docker": RegistryImages(plugs.runtime)},
+            hearing=lambda: self.hearing(),
         )
         vault = Vault(lambda: [KEY])
         self.desk = Desk(self.store, inventory, clock=self.clock, poke=self._poke, vault=vault)

@@ -58,6 +58,33 @@ def test_a_host_that_is_silent_or_disabled_is_not_chosen(world):
     assert "service filter" in world.container(silent.uuid).status_reason
 
 
+def test_a_conductor_that_is_deaf_lets_work_wait_for_hosts_until_it_has_heard_for_long_enough(world):
+    world.hearing = lambda: None
+    world.clock.pass_time(DOWN_TIME + 1)
+    waiting, hopeless = world.create(settle=False), world.create(settle=False, availability_zone="mars")
+    world.place.run()
+    assert world.container(waiting.uuid).status is Status.CREATING
+    assert "availability zone filter" in world.container(hopeless.uuid).status_reason
+    heard_again = world.clock.now
+    world.hearing = lambda: heard_again
+    world.clock.pass_time(DOWN_TIME - 1)
+    world.place.run()
+    assert world.container(waiting.uuid).status is Status.CREATING
+    world.heartbeats()
+    world.settle()
+    assert world.container(waiting.uuid).status is Status.RUNNING
+    check(world)
+
+
+def test_a_host_that_stays_silent_while_others_could_be_heard_is_down(world):
+    waiting = world.create(settle=False)
+    heard_again = world.clock.now
+    world.hearing = lambda: heard_again
+    world.clock.pass_time(DOWN_TIME + 1)
+    world.place.run()
+    assert "service filter" in world.container(waiting.uuid).status_reason
+
+
 @pytest.mark.parametrize("verb", ["start", "reboot", "rebuild"])
 def test_whatever_is_wanted_of_a_container_that_no_host_takes_it_ends_in_error(world, verb):
     container = world.create(image="nosuch")

@@ -1,9 +1,11 @@
 """Silent hosts: their containers are Unknown, and settled again by the first word of them."""
 
 import pytest
+from msgspec.structs import replace
 
 from tests.invariants import check
 from tests.world import DOWN_TIME
+from zun.domain.host import Service
 from zun.domain.lifecycle import Status
 
 
@@ -88,3 +90,27 @@ def test_a_failed_container_stays_in_error_on_a_silent_host(world):
     assert world.do("start", container).status is Status.ERROR
     silence(world)
     assert world.container(container.uuid).status is Status.ERROR
+
+
+def test_a_conductor_that_was_deaf_gives_hosts_their_time_before_it_calls_them_down(world):
+    container = world.create()
+    world.hearing = lambda: None
+    silence(world)
+    assert world.container(container.uuid).status is Status.RUNNING
+    heard_again = world.clock.now
+    world.hearing = lambda: heard_again
+    world.clock.pass_time(DOWN_TIME - 1)
+    world.sweep.run()
+    assert world.container(container.uuid).status is Status.RUNNING
+    world.clock.pass_time(2)
+    world.sweep.run()
+    assert world.container(container.uuid).status is Status.UNKNOWN
+
+
+def test_what_an_operator_says_of_a_host_holds_although_nothing_is_heard(world):
+    container = world.create()
+    world.hearing = lambda: None
+    with world.store.write() as tx:
+        tx.save(replace(tx.find(Service)[0], forced_down=True))
+    world.sweep.run()
+    assert world.container(container.uuid).status is Status.UNKNOWN

@@ -77,12 +77,12 @@ class Distributed(Aio):
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
         assert done.returncode == 0, done.stderr
 
-    def begin(self, name: str) -> None:
-        """Start one process, and wait until it serves or has ended."""
+    def begin(self, name: str, settings: str = "") -> None:
+        """Start one process, with these settings of its own besides, and wait until it serves or has ended."""
         module, host = PARTS[name]
         before = self._served(name)
         own = self.folder / f"{name}.conf"
-        own.write_text(f"[DEFAULT]\nhost = {host}\n")
+        own.write_text(f"[DEFAULT]\nhost = {host}\n{settings}")
         files = [self.config, own, *([self.secrets] if module in WITH_DATABASE else [])]
         command = [sys.executable, "-m", f"zun.cmd.{module}", *(word for file in files for word in ("--config-file", str(file)))]
         with (self.folder / f"{name}.log").open("ab") as log:

@@ -110,6 +110,30 @@ def test_a_broker_that_is_killed_delays_work_and_loses_none(distributed, broker)
     distributed.wait(second, "Running")
 
 
+def test_a_broker_that_is_away_for_longer_than_hosts_may_be_silent_loses_none(distributed, broker):
+    judges = ("api", "conductor-1", "conductor-2")
+    for name in judges:
+        distributed.end(name)
+        distributed.begin(name, "[compute]\nservice_down_time = 6\n")
+    eventually(lambda: distributed._up(False), "the host is heard by those that came back")
+    living = distributed.create()
+    distributed.wait(living, "Running")
+    broker.kill()
+    accepted = [distributed.create() for _ in range(3)]
+    eventually(lambda: distributed.get("/services").json()["services"][0]["state"] == "down", "the host was silent for too long")
+    accepted.append(distributed.create())
+    assert distributed.get(f"/containers/{living}/logs").status_code == 503
+    broker.start()
+    for uuid in [*accepted, living]:
+        distributed.wait(uuid, "Running")
+    told = {event["status"] for event in distributed.get("/events", version="1.41", params={"limit": 1000}).json()["events"]}
+    assert "Running" in told
+    assert not told & {"Error", "Unknown"}
+    for name in judges:
+        distributed.end(name)
+        distributed.begin(name)
+
+
 def test_all_of_them_end_when_asked_to_and_none_begins_on_the_database_of_another_release(distributed, mariadb):
     """The last one: it leaves nothing running."""
     assert [distributed.end(name, signal.SIGTERM) for name in PARTS] == [0] * len(PARTS)

@@ -13,7 +13,7 @@ from zun import errors
 from zun.conductor import allowance, image_desk, journal
 from zun.conductor.journal import Clock
 from zun.domain.container import Container
-from zun.domain.host import COMPUTE, DrainState, Host, Service, is_up
+from zun.domain.host import COMPUTE, DrainState, Hearing, Host, Service, Standing, always, standing
 from zun.domain.host_image import Image
 from zun.domain.lifecycle import Desired
 from zun.domain.quota import ClassLimit, ProjectLimit, Quota
@@ -35,6 +35,7 @@ class Admin:
         configured: Quota,
         service_down_time: int,
         sweep: Callable[[], None],
+        hearing: Hearing = always,
     ) -> None:
         """``configured`` are the limits of a project where no row says otherwise; ``sweep`` has hosts that are silent, or drained, or back
         looked for at once."""
@@ -44,6 +45,7 @@ class Admin:
         self._configured = configured
         self._service_down_time = service_down_time
         self._sweep = sweep
+        self._hearing = hearing
 
     # -- limits ----------------------------------------------------------------------------------
 
@@ -173,9 +175,9 @@ class Admin:
         self._store.settle(write)
 
     def _clear(self, tx: Transaction, service: Service) -> None:
-        up = is_up(service, self._clock(), self._service_down_time)
+        down = standing(service, self._clock(), self._service_down_time, self._hearing()) is Standing.DOWN
         for container in tx.find(Container, {"host": service.host}):
-            if up or container.desired is not Desired.DELETED:
+            if not down or container.desired is not Desired.DELETED:
                 raise errors.HostInUse(host=service.host, count=tx.count(Container, {"host": service.host}))
             journal.erase(tx, container, self._inventory)
         for image in tx.find(Image, {"host": service.host}):

@@ -71,6 +71,11 @@ class Observe:
         if self._store.settle(write):
             journal.nudge(self._poke, host)
 
+    def hears(self) -> None:
+        """See the interface."""
+        with self._store.write() as tx:
+            tx.count(Service)
+
     def unknown(self, host: str, sandboxes: list[str]) -> list[str]:
         """Those that no row places on this host."""
         with self._store.read() as tx:

@@ -58,16 +58,28 @@ class Place:
             return None
         if sandbox.host is None:
             try:
-                sandbox = tx.save(self._placed(tx, sandbox))
+                placed = self._placed(tx, sandbox)
             except errors.NoValidHost as none_left:
                 self._give_up(tx, action, str(none_left))
                 return None
+            if placed is None:
+                LOG.info("action %s waits: nothing has been heard of the hosts that could do it for too short a time", action.uuid)
+                return None
+            sandbox = tx.save(placed)
         tx.save(replace(action, host=sandbox.host))
         return sandbox.host
 
-    def _placed(self, tx: Transaction, sandbox: Sandbox) -> Sandbox:
+    def _placed(self, tx: Transaction, sandbox: Sandbox) -> Sandbox | None:
+        """The sandbox on a host; None where there may be one for it, once it is heard of. Raises NoValidHost."""
         full: Candidate | None = None
-        for candidate in scheduling.choose(wanted.of(tx, sandbox), self._inventory.candidates(tx), self._rules):
+        needed, candidates = wanted.of(tx, sandbox), self._inventory.candidates(tx)
+        try:
+            chosen = scheduling.choose(needed, candidates, self._rules)
+        except errors.NoValidHost:
+            if scheduling.may_come(needed, candidates, self._rules):
+                return None
+            raise
+        for candidate in chosen:
             host = candidate.host.hostname
             try:
                 self._inventory.claim(tx, sandbox, host)

@@ -15,7 +15,7 @@ from zun.conductor.journal import Clock
 from zun.domain import lifecycle
 from zun.domain.action import Action, ActionState, Caller
 from zun.domain.container import Container
-from zun.domain.host import COMPUTE, Service, is_up
+from zun.domain.host import COMPUTE, Hearing, Service, Standing, always, standing
 from zun.domain.lifecycle import Desired
 from zun.domain.sandbox import Sandbox
 from zun.interfaces.images import Images
@@ -45,8 +45,10 @@ class Verbs:
         service_down_time: int,
         poke: Callable[[str | None], None],
         images: Mapping[str, Images],
+        hearing: Hearing = always,
     ) -> None:
         self._store = store
+        self._hearing = hearing
         self._images = images
         self._agents = agents
         self._inventory = inventory
@@ -236,6 +238,7 @@ class Verbs:
         """The agent of the container's host. Raises HostNotUp if it has not been heard of, or there is none."""
         with self._store.read() as tx:
             service = next(iter(tx.find(Service, {"host": container.host or "", "binary": COMPUTE})), None)
-        if service is None or not is_up(service, self._clock(), self._service_down_time):
+        # Of a host that is only silent its agent's answer, or that there is none, says more than the row.
+        if service is None or standing(service, self._clock(), self._service_down_time, self._hearing()) is Standing.DOWN:
             raise errors.HostNotUp(host=container.host, verb=verb, id=container.uuid)
         return self._agents.on(service.host)

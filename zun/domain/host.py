@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -49,6 +50,36 @@ def is_up(service: Service, now: datetime, service_down_time: int) -> bool:
     """Whether the service has been heard of in the last ``service_down_time`` seconds and no operator says otherwise."""
     heard = service.last_seen_up or service.created_at
     return not service.forced_down and heard is not None and abs(now - heard) <= timedelta(seconds=service_down_time)
+
+
+#: Since when a process would have heard of a host without a break, if that had said anything; None while it would not.
+Hearing = Callable[[], datetime | None]
+
+
+def always() -> datetime | None:
+    """The hearing of who takes what is written of a host for all that there is to know."""
+    return datetime.min
+
+
+class Standing(enum.Enum):
+    """What a process knows of a service."""
+
+    UP = "up"
+    #: nothing is heard of it; but nothing could have been heard for long enough to say that it is down
+    SILENT = "silent"
+    DOWN = "down"
+
+
+def standing(service: Service, now: datetime, service_down_time: int, hearing: datetime | None) -> Standing:
+    """What somebody may say of the service who has heard hosts since ``hearing`` without a break. Who is deaf calls nobody down, and who
+    hears again waits for ``service_down_time`` seconds; only the operator's word holds at once."""
+    if service.forced_down:
+        return Standing.DOWN
+    if is_up(service, now, service_down_time):
+        return Standing.UP
+    if hearing is None or abs(now - hearing) <= timedelta(seconds=service_down_time):
+        return Standing.SILENT
+    return Standing.DOWN
 
 
 class Host(Entity, frozen=True, kw_only=True):

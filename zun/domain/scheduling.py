@@ -7,7 +7,7 @@ and set the weights by the names that they know from Nova and from the contract.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from zun import errors
@@ -28,6 +28,8 @@ class Candidate:
     availability_zone: str
     #: how many it has
     sandboxes: int = 0
+    #: it is not up as far as anybody knows, and nobody can say yet that it is down
+    silent: bool = False
 
     @property
     def free(self) -> Resources:
@@ -181,3 +183,12 @@ def _weighed(wanted: Wanted, candidates: Sequence[Candidate], weights: Mapping[s
         for host, value in found.items():
             score[host] += weight * (value - least) / (most - least) if most > least else 0.0
     return sorted(candidates, key=lambda candidate: (-round(score[candidate.host.hostname], 9), candidate.host.hostname))
+
+
+def may_come(wanted: Wanted, candidates: Sequence[Candidate], rules: Rules | None = None) -> bool:
+    """Whether a host could take the sandbox if those that are silent were up: then it is too early to say that none can."""
+    heard = [replace(candidate, up=candidate.up or candidate.silent) for candidate in candidates]
+    try:
+        return bool(choose(wanted, heard, rules))
+    except errors.NoValidHost:
+        return False

@@ -158,6 +158,9 @@ class Conductor(Protocol):
         """What opens a registry, for an action that this life of the host has in hand and that needs it. Raises RegistryNotFound for
         any other."""
 
+    def hears(self) -> None:
+        """Whether what a host says would be written down just now: raises StoreUnavailable where it would not."""
+
     @cast
     def progress(self, host: str, epoch: str, action_uuid: str, event: StepEvent) -> None:
         """How far a step has come that takes long. What comes too late changes nothing."""

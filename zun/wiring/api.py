@@ -10,7 +10,7 @@ from zun.db import revision
 from zun.interfaces import rpc
 from zun.rpc import messaging
 from zun.wiring import host
-from zun.wiring.control import database, decisions
+from zun.wiring.control import Listening, database, decisions
 from zun.wiring.edge import application
 from zun.wiring.news import announce
 from zun.wiring.parts import utcnow
@@ -27,9 +27,11 @@ class Api:
         self._store = database(conf, utcnow)
         announce(self._store, self._bus)
         rounds = self._bus.client(rpc.Rounds, messaging.ROUNDS)  # type: ignore[type-abstract]
+        conductor = self._bus.client(rpc.Conductor, messaging.CONDUCTOR)  # type: ignore[type-abstract]
+        self._ears = Listening(conf, conductor, utcnow)
         # Asked only what they would refuse: there is no engine here.
         plugs = host.plugs(conf, host.docker(conf, "none"))
-        decided = decisions(conf, self._store, plugs, self._bus.agents(), utcnow, rounds)
+        decided = decisions(conf, self._store, plugs, self._bus.agents(), utcnow, rounds, self._ears.hearing)
         self.app = application(
             conf,
             self._store,
@@ -43,9 +45,11 @@ class Api:
     def start(self) -> None:
         """Begin to tell others of what was accepted."""
         self._bus.start()
+        self._ears.start()
 
     def stop(self) -> None:
         """End."""
+        self._ears.stop(0)
         self._bus.stop()
         self._store.close()
 

@@ -8,7 +8,7 @@ from zun import errors
 from zun.db import revision
 from zun.interfaces import rpc
 from zun.rpc import messaging
-from zun.wiring.control import Rounds, database
+from zun.wiring.control import Listening, Rounds, database
 from zun.wiring.news import announce
 from zun.wiring.parts import utcnow
 
@@ -23,7 +23,9 @@ class Conducting:
         self._bus = messaging.Bus(conf)
         self._store = database(conf, utcnow)
         announce(self._store, self._bus)
-        self._rounds = Rounds(conf, self._store, self._bus.agents(), utcnow)
+        conductor = self._bus.client(rpc.Conductor, messaging.CONDUCTOR)  # type: ignore[type-abstract]
+        self._ears = Listening(conf, conductor, utcnow)
+        self._rounds = Rounds(conf, self._store, self._bus.agents(), utcnow, self._ears.hearing)
         self._servers = (
             self._bus.server(rpc.Conductor, self._rounds.desk, messaging.CONDUCTOR, name=conf.host),  # type: ignore[type-abstract]
             self._bus.server(rpc.Streams, self._rounds.streams, messaging.STREAMS, name=conf.host),  # type: ignore[type-abstract]
@@ -37,9 +39,11 @@ class Conducting:
         self._rounds.placing.start()
         for server in self._servers:
             server.start()
+        self._ears.start()
 
     def stop(self) -> None:
         """End; what is under way is in the database."""
+        self._ears.stop(0)
         messaging.stop_all(self._servers)
         self._rounds.stop()
         self._bus.stop()

@@ -13,6 +13,7 @@ from zun.compute.job import Plugs
 from zun.conductor.accept import Accept, Defaults
 from zun.conductor.admin import Admin
 from zun.conductor.drain import Drain
+from zun.conductor.ears import Ears
 from zun.conductor.events import Forget
 from zun.conductor.images import HostImages
 from zun.conductor.place import Place
@@ -25,6 +26,7 @@ from zun.conductor.work import Desk
 from zun.conf import quota, scheduler, secrets
 from zun.db.engine import Pool
 from zun.db.store import SqlStore
+from zun.domain.host import Hearing, always
 from zun.drivers.inventory.local import LocalInventory
 from zun.interfaces import rpc
 from zun.interfaces.rpc import Agents
@@ -49,9 +51,11 @@ class Decisions:
     streams: Streams
 
 
-def decisions(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agents, clock: Clock, rounds: rpc.Rounds) -> Decisions:
+def decisions(
+    conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agents, clock: Clock, rounds: rpc.Rounds, hearing: Hearing
+) -> Decisions:
     """``plugs`` are asked only what they would refuse; ``rounds`` is whoever goes on with what was decided."""
-    inventory = LocalInventory(clock, conf.compute.service_down_time)
+    inventory = LocalInventory(clock, conf.compute.service_down_time, hearing)
     poke = poker(rounds.place, agents)
     defaults = decided(conf)
     down = conf.compute.service_down_time
@@ -68,8 +72,18 @@ def decisions(conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agents, 
             poke_host=poke,
             chance=random.SystemRandom(),
         ),
-        verbs=Verbs(store, agents, inventory, clock=clock, defaults=defaults, service_down_time=down, poke=poke, images=plugs.images),
-        admin=admin(conf, store, clock, rounds.look_at_hosts),
+        verbs=Verbs(
+            store,
+            agents,
+            inventory,
+            clock=clock,
+            defaults=defaults,
+            service_down_time=down,
+            poke=poke,
+            images=plugs.images,
+            hearing=hearing,
+        ),
+        admin=admin(conf, store, clock, rounds.look_at_hosts, hearing),
         registries=Registries(store, secrets.vault(conf)),
         images=HostImages(store, agents, plugs.images, clock=clock, service_down_time=down, poke=poke),
         streams=tickets(conf, store, agents, clock),
@@ -80,18 +94,18 @@ class Rounds:
     """What goes on without a request (implements :class:`zun.interfaces.rpc.Rounds`). There may be several, in processes of their own:
     each decision is one transaction."""
 
-    def __init__(self, conf: cfg.ConfigOpts, store: Store, agents: Agents, clock: Clock) -> None:
-        inventory = LocalInventory(clock, conf.compute.service_down_time)
+    def __init__(self, conf: cfg.ConfigOpts, store: Store, agents: Agents, clock: Clock, hearing: Hearing) -> None:
+        inventory = LocalInventory(clock, conf.compute.service_down_time, hearing)
         self._place = Place(store, inventory, clock=clock, poke=lambda host: agents.on(host).look(), rules=scheduler.rules(conf))
         forget = Forget(store, clock=clock, retention=conf.events.retention, most=conf.events.most)
-        self._sweep = Sweep(store, clock=clock, service_down_time=conf.compute.service_down_time, forget=forget.run)
+        down = conf.compute.service_down_time
+        self._sweep = Sweep(store, clock=clock, service_down_time=down, forget=forget.run, hearing=hearing)
         self.streams = tickets(conf, store, agents, clock)
         self.placing = Pulse("conductor-place", self._place.run, every=PLACE_EVERY)
-        # A host that was up when this process ended is given one round to say that it still is.
         self._sweeping = Pulse("conductor-sweep", self._sweep_all, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
         poke = poker(self.placing.poke, agents)
         # A drain that was under way when this process ended goes on at once.
-        drain = Drain(store, inventory, clock=clock, poke=poke, agents=agents, down_time=conf.compute.service_down_time)
+        drain = Drain(store, inventory, clock=clock, poke=poke, agents=agents, down_time=down)
         self._draining = Pulse("conductor-drain", drain.run, every=SWEEP_EVERY)
         self.desk = Desk(store, inventory, clock=clock, poke=poke, vault=secrets.vault(conf))
 
@@ -136,11 +150,24 @@ def tickets(conf: cfg.ConfigOpts, store: Store, agents: Agents, clock: Clock) ->
     return Streams(store, agents, clock=clock, lifetime=conf.websocket_proxy.token_ttl)
 
 
-def admin(conf: cfg.ConfigOpts, store: Store, clock: Clock, sweep: Callable[[], None] = lambda: None) -> Admin:
+def admin(conf: cfg.ConfigOpts, store: Store, clock: Clock, sweep: Callable[[], None] = lambda: None, hearing: Hearing = always) -> Admin:
     """What operators decide. Who has no ``sweep`` leaves it to the service to notice what was decided."""
     down = conf.compute.service_down_time
     configured = decided(conf).quota
-    return Admin(store, LocalInventory(clock, down), clock=clock, configured=configured, service_down_time=down, sweep=sweep)
+    inventory = LocalInventory(clock, down, hearing)
+    return Admin(store, inventory, clock=clock, configured=configured, service_down_time=down, sweep=sweep, hearing=hearing)
+
+
+class Listening:
+    """What judges of hosts in this process, and the thread that keeps it informed."""
+
+    def __init__(self, conf: cfg.ConfigOpts, conductor: rpc.Conductor, clock: Clock) -> None:
+        """``conductor`` is reached as hosts reach it."""
+        down = conf.compute.service_down_time
+        ears = Ears(conductor.hears, clock=clock, service_down_time=down)
+        self.hearing = ears.hearing
+        self._pulse = Pulse("ears", ears.listen, every=min(conf.compute.heartbeat_interval, down / 4))
+        self.start, self.stop = self._pulse.start, self._pulse.stop
 
 
 def database(conf: cfg.ConfigOpts, clock: Clock) -> SqlStore:

@@ -19,7 +19,7 @@ from zun.interfaces.runtime import Runtime
 from zun.interfaces.store import Store
 from zun.rpc import local
 from zun.wiring import host
-from zun.wiring.control import Rounds, database, decisions
+from zun.wiring.control import Listening, Rounds, database, decisions
 from zun.wiring.edge import application
 from zun.wiring.parts import Clock, deployment, utcnow
 from zun.wiring.proxy import stream_server
@@ -52,9 +52,10 @@ class Embedded:
         self.runtime = runtime or host.docker(conf, deployment(state))
         plugs = host.plugs(conf, self.runtime)
         agents: dict[str, Agent] = {}
-        self.rounds = Rounds(conf, self.store, local.LocalAgents(agents), clock)
-        decided = decisions(conf, self.store, plugs, local.LocalAgents(agents), clock, self.rounds)
+        self.rounds = Rounds(conf, self.store, local.LocalAgents(agents), clock, lambda: self._ears.hearing())
         conductor = local.link(Conductor, self.rounds.desk)  # type: ignore[type-abstract]
+        self._ears = Listening(conf, conductor, clock)
+        decided = decisions(conf, self.store, plugs, local.LocalAgents(agents), clock, self.rounds, self._ears.hearing)
         # A create that waits from before a long pause must not find its only host down because that has not said hello yet.
         self.agent = host.agent(conf, conductor, plugs, clock, fault, greeted=self.rounds.placing.start)
         self.doors = host.doors(conf)
@@ -76,6 +77,7 @@ class Embedded:
     def start(self) -> None:
         """Begin to work; the WSGI application is served by whoever made this."""
         self.doors.start()
+        self._ears.start()
         self.rounds.start()
         self.agent.start()
         if self.proxy is not None:
@@ -87,5 +89,6 @@ class Embedded:
             self.proxy.stop()
         self.doors.stop()
         self.agent.stop()
+        self._ears.stop()
         self.rounds.stop()
         self.store.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from zun import errors
-from zun.domain.host import COMPUTE, DEFAULT_ZONE, Host, Service, capacity, is_up
+from zun.domain.host import COMPUTE, DEFAULT_ZONE, Hearing, Host, Service, Standing, always, capacity, standing
 from zun.domain.resources import NAMES, Resources
 from zun.domain.sandbox import Sandbox
 from zun.domain.scheduling import Candidate
@@ -18,23 +18,26 @@ class LocalInventory:
 
     name = "local"
 
-    def __init__(self, clock: Callable[[], datetime], service_down_time: int) -> None:
+    def __init__(self, clock: Callable[[], datetime], service_down_time: int, hearing: Hearing = always) -> None:
         self._clock = clock
+        self._hearing = hearing
         self._service_down_time = service_down_time
 
     def candidates(self, tx: Transaction) -> list[Candidate]:
         """Every host that has ever reported."""
-        now = self._clock()
+        now, hearing = self._clock(), self._hearing()
         services = {service.host: service for service in tx.find(Service, {"binary": COMPUTE})}
         used = tx.total(Sandbox, (*NAMES, ROWS), by="host")
         found = []
         for host in tx.find(Host):
             service = services.get(host.hostname)
+            known = standing(service, now, self._service_down_time, hearing) if service else Standing.DOWN
             found.append(
                 Candidate(
                     host=host,
                     used=_resources(used.get(host.hostname, {})),
-                    up=service is not None and is_up(service, now, self._service_down_time),
+                    up=known is Standing.UP,
+                    silent=known is Standing.SILENT,
                     disabled=service is None or service.disabled,
                     availability_zone=service.availability_zone if service else DEFAULT_ZONE,
                     sandboxes=int(used.get(host.hostname, {}).get(ROWS, 0)),
