@@ -15,6 +15,7 @@ from zun import errors
 from zun.compute.verbs import SAGAS
 from zun.domain.container import Container
 from zun.domain.lifecycle import Status
+from zun.drivers.network.activity import Activity
 from zun.drivers.network.names import Names
 from zun.drivers.network.neutron import NeutronNetwork
 from zun.drivers.network.ports import Ports
@@ -27,8 +28,9 @@ class Place:
         self.neutron = FakeNeutron()
         self.wires = FakeWires(self.neutron)
         ticks = itertools.count()
-        ports = Ports(self.neutron, host="one", timeout=5, clock=lambda: float(next(ticks)), sleep=lambda seconds: None)
-        self.network = NeutronNetwork(self.neutron, ports, lambda: self.wires, Names(folder / "names"))
+        activity = Activity(self.neutron, host="one", timeout=5, clock=lambda: float(next(ticks)), sleep=lambda seconds: None)
+        ports = Ports(self.neutron, host="one")
+        self.network = NeutronNetwork(self.neutron, ports, activity, lambda: self.wires, Names(folder / "names"))
         self.first, self.second = (self.neutron.add_network(ME.project_id).id for _ in range(2))
         self.groups = [self.neutron.make_group(name, "", ME.project_id).id for name in ("one", "other")]
         self.world = World(folder, network=self.network)
@@ -92,7 +94,7 @@ def is_sound(place: Place, container: Container) -> None:
 
 
 def is_gone(place: Place) -> None:
-    assert (place.neutron.known_ports, place.wires.wires) == ({}, {})
+    assert (place.neutron.known_ports, place.wires.wires, place.wires.laid) == ({}, {}, {})
     assert sorted(place.neutron.known_groups) == sorted(place.groups)
     assert not place.world.engines["one"].things
 

@@ -86,6 +86,16 @@ def remove_sandbox(job: Job) -> None:
             LOG.warning("sandbox %s stays as large as it was: %s", job.sandbox.uuid, error)
 
 
+def begin_network(job: Job) -> None:
+    """Have the network service begin with what a new sandbox needs: what it does takes longer than all else that there is to do."""
+    job.plugs.network.begin(job.sandbox, job.device, again=job.again)
+
+
+def await_network(job: Job) -> None:
+    """Wait until the sandbox's addresses can be used."""
+    job.plugs.network.settle(job.plugged)
+
+
 def plug_network(job: Job) -> None:
     """Give the sandbox its addresses."""
     if job.state is None:
@@ -156,11 +166,13 @@ def start_container(job: Job) -> None:
 
 #: Undone in reverse when any of them fails: a failed create leaves nothing.
 CREATE = (
+    Step("begin_network", begin_network, unplug_network),
     Step("attach_volumes", attach_volumes, detach_volumes),
     Step("pull_image", pull_image),
     Step("ensure_sandbox", ensure_sandbox, remove_sandbox),
-    Step("plug_network", plug_network, unplug_network),
+    Step("plug_network", plug_network),
     Step("create_container", create_container, remove_container),
+    Step("await_network", await_network),
     Step("start_container", start_wanted),
 )
 

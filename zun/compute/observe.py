@@ -288,6 +288,7 @@ class Watch:
 
     def _give_network(self, sandbox: Sandbox, entry: Entry, state: SandboxState) -> None:
         plugged = self._network.restore(sandbox, device_of(sandbox, entry.container.uuid), state)
+        self._network.settle(plugged)
         facts = SandboxFacts(
             sandbox_uuid=sandbox.uuid,
             engine_id=state.engine_id,

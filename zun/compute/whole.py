@@ -140,11 +140,13 @@ def stop_all(crew: Crew) -> None:
 
 #: As ``create.CREATE``, for all: images first, so that nothing begins that lacks another's image.
 CREATE = (
+    Step("begin_network", once(create.begin_network), unplug_network),
     Step("attach_volumes", each(create.attach_volumes), detach_volumes),
     Step("pull_image", each(create.pull_image)),
     Step("ensure_sandbox", ensure_sandbox, remove_sandbox),
-    Step("plug_network", once(create.plug_network), unplug_network),
+    Step("plug_network", once(create.plug_network)),
     Step("create_container", each(create.create_container), every(create.remove_container)),
+    Step("await_network", once(create.await_network)),
     Step("start_container", start_first),
 )
 

@@ -60,7 +60,9 @@ class NetworkSuite:
 
         def plug(**asked: Any) -> tuple[Sandbox, SandboxState, Plugged]:
             sandbox, state = network.choose(wish(ground, **asked), external=False), ground.sandbox()
-            return sandbox, state, network.plug(sandbox, device, state)
+            given = network.plug(sandbox, device, state)
+            network.settle(given)
+            return sandbox, state, given
 
         return plug
 
@@ -81,6 +83,25 @@ class NetworkSuite:
         first = ground.network()
         ground.network()
         assert network.choose(wish(ground), external=False).nets == [{"network": first}]
+
+    def test_what_was_begun_is_what_is_plugged(self, network: Network, ground: Ground, device: str) -> None:
+        sandbox = network.choose(
+            wish(ground, nets=[{"network": ground.network()}, {"port": ground.port(ground.network())}]), external=False
+        )
+        network.begin(sandbox, device, again=False)
+        begun = ground.left(device)
+        assert begun
+        network.begin(sandbox, device, again=True)
+        given = network.plug(sandbox, device, ground.sandbox())
+        network.settle(given)
+        assert set(ground.left(device)) == set(begun)
+        assert [net["network"] for net in sandbox.nets] == list(given.addresses)
+
+    def test_what_was_begun_for_a_sandbox_that_never_came_is_taken_away(self, network: Network, ground: Ground, device: str) -> None:
+        sandbox = network.choose(wish(ground, nets=[{"network": ground.network()}], exposed_ports={"80/tcp": {}}), external=False)
+        network.begin(sandbox, device, again=False)
+        network.unplug(device)
+        assert ground.left(device) == []
 
     def test_plugging_may_be_repeated(self, network: Network, ground: Ground, device: str, plugged: Callable[..., Any]) -> None:
         sandbox, state, given = plugged(nets=[{"network": ground.network()}])

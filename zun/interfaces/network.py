@@ -22,10 +22,11 @@ Addresses = dict[str, list[dict[str, Any]]]
 
 class Plugged(msgspec.Struct, frozen=True, kw_only=True):
     """What a sandbox has: its addresses (REST contract, section 6), and the uuids of the security groups on its own ports (None: there
-    are no such things)."""
+    are no such things). ``awaited`` is what :meth:`Network.settle` waits for, in the driver's own words."""
 
     addresses: Addresses
     security_groups: list[str] | None = None
+    awaited: list[str] = []
 
 
 class Network(Protocol):
@@ -58,17 +59,28 @@ class Network(Protocol):
 
     # -- on the host -----------------------------------------------------------------------------
 
-    def plug(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
-        """Give the running sandbox its addresses; may be repeated. Returns when they can be used.
+    def begin(self, sandbox: Sandbox, device: str, *, again: bool) -> None:
+        """Have the network service begin with what the sandbox is to have, before there is one: it takes its time, and meanwhile the
+        host has other things to do. Nothing is waited for; may be repeated, and then ``again`` says so.
 
-        Raises BindingFailed, PortNotActive, WiringFailed.
+        Raises BindingFailed, WiringFailed.
         """
 
+    def plug(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
+        """Give the running sandbox its addresses, whether or not anything was begun; may be repeated. They can be used when
+        :meth:`settle` returns.
+
+        Raises BindingFailed, WiringFailed.
+        """
+
+    def settle(self, plugged: Plugged) -> None:
+        """Wait until what was plugged can be used. Raises BindingFailed, PortNotActive."""
+
     def restore(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
-        """Give back what the sandbox had when it was last plugged: it runs anew, or something was lost. Raises as :meth:`plug`."""
+        """Give back what the sandbox had when it was last plugged: it runs anew, or something was lost. As :meth:`plug`."""
 
     def change(self, sandbox: Sandbox, device: str, state: SandboxState, verb: str, wish: Mapping[str, Any]) -> Plugged:
-        """Do what :meth:`choose_change` has answered; may be repeated. Raises as :meth:`plug`."""
+        """Do what :meth:`choose_change` has answered; may be repeated. As :meth:`plug`."""
 
     def undo_change(self, sandbox: Sandbox, device: str, state: SandboxState, verb: str, wish: Mapping[str, Any]) -> None:
         """Have it as it was before; may be repeated."""

@@ -25,6 +25,7 @@ def _neutron(conf: cfg.ConfigOpts) -> Network:
     from keystoneauth1 import exceptions, loading
 
     from zun.drivers.network import sdk
+    from zun.drivers.network.activity import Activity
     from zun.drivers.network.names import Names
     from zun.drivers.network.neutron import NeutronNetwork
     from zun.drivers.network.ports import Ports
@@ -44,5 +45,5 @@ def _neutron(conf: cfg.ConfigOpts) -> Network:
     except exceptions.ClientException as error:
         raise ValueError(f"[neutron]: {error}") from error
     known = sdk.SdkNeutron(sdk.connection(session, conf))
-    ports = Ports(known, host=conf.host, timeout=conf.neutron.vif_plugging_timeout)
-    return NeutronNetwork(known, ports, wires, Names(Path(conf.state_path) / "names"))
+    activity = Activity(known, host=conf.host, timeout=conf.neutron.vif_plugging_timeout)
+    return NeutronNetwork(known, Ports(known, host=conf.host), activity, wires, Names(Path(conf.state_path) / "names"))

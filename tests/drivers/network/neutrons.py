@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -79,6 +79,10 @@ class FakeNeutron:
     def ports(self, **where: str) -> list[Port]:
         return _matching(self.known_ports, where)
 
+    def states(self, port_ids: Collection[str]) -> list[Port]:
+        known = [port for port in self.known_ports.values() if port.id in port_ids]
+        return [Port(id=port.id, network_id="", project_id="", status=port.status, vif_type=port.vif_type) for port in known]
+
     def make_port(self, body: Mapping[str, Any]) -> Port:
         subnets = self.known_subnets[body["network_id"]]
         wanted = [each["ip_address"] for each in body.get("fixed_ips", ())]
@@ -148,9 +152,19 @@ class FakeWires:
     def __init__(self, neutron: FakeNeutron) -> None:
         self._neutron = neutron
         self.wires: dict[str, tuple[str, Interface]] = {}
+        #: those that have no other end yet
+        self.laid: dict[str, str] = {}
         self.broken = False
 
+    def lay(self, port: Port, device: str) -> None:
+        if port.id not in self.wires:
+            self.laid[port.id] = device
+        if self.broken:
+            raise errors.WiringFailed(port=port.id, reason="the switch is away")
+        self._neutron.wired(port.id)
+
     def connect(self, port: Port, device: str, state: SandboxState, wanted: Interface) -> None:
+        self.laid.pop(port.id, None)
         self.wires[port.id] = (device, wanted)
         if self.broken:
             raise errors.WiringFailed(port=port.id, reason="the switch is away")
@@ -162,9 +176,10 @@ class FakeWires:
 
     def disconnect(self, port_id: str, device: str) -> None:
         self.wires.pop(port_id, None)
+        self.laid.pop(port_id, None)
 
     def left(self, device: str) -> list[str]:
-        return [port for port, (of, _) in self.wires.items() if of == device]
+        return [port for port, of in [*self.laid.items(), *((port, of) for port, (of, _) in self.wires.items())] if of == device]
 
 
 class FakeGround(Ground):

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from tests.drivers.network.neutrons import FakeGround, FakeNeutron, FakeWires
 from zun import errors
 from zun.conformance.network import NetworkSuite, wish
+from zun.drivers.network.activity import Activity
 from zun.drivers.network.names import Names
 from zun.drivers.network.neutron import NeutronNetwork
 from zun.drivers.network.ports import Ports
@@ -36,8 +37,8 @@ def ground(neutron: FakeNeutron, wires: FakeWires) -> FakeGround:
 @pytest.fixture
 def network(neutron: FakeNeutron, wires: FakeWires, tmp_path: Path) -> NeutronNetwork:
     ticks = itertools.count()
-    ports = Ports(neutron, host="here", timeout=5, clock=lambda: float(next(ticks)), sleep=lambda seconds: None)
-    return NeutronNetwork(neutron, ports, lambda: wires, Names(tmp_path))
+    activity = Activity(neutron, host="here", timeout=5, clock=lambda: float(next(ticks)), sleep=lambda seconds: None)
+    return NeutronNetwork(neutron, Ports(neutron, host="here"), activity, lambda: wires, Names(tmp_path))
 
 
 class TestNeutron(NetworkSuite):
@@ -45,7 +46,9 @@ class TestNeutron(NetworkSuite):
 
 
 def plug(network: NeutronNetwork, ground: FakeGround, device: str, **asked: Any) -> Any:
-    return network.plug(network.choose(wish(ground, **asked), external=False), device, ground.sandbox())
+    plugged = network.plug(network.choose(wish(ground, **asked), external=False), device, ground.sandbox())
+    network.settle(plugged)
+    return plugged
 
 
 def device() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -113,6 +113,9 @@ class Neutron(Protocol):
 
     def ports(self, **where: str) -> list[Port]:
         """The ports of a ``device_id``, ``network_id``, ``name`` ..."""
+
+    def states(self, port_ids: Collection[str]) -> list[Port]:
+        """Those of these ports that there are, with no more than their ``status`` and ``vif_type``: it is asked often."""
 
     def make_port(self, body: Mapping[str, Any]) -> Port:
         """Make a port, with attributes in Neutron's names."""

@@ -41,6 +41,12 @@ class EngineNetwork:
         self.refuse_change(verb, wish)
         return dict(wish)
 
+    def begin(self, sandbox: Sandbox, device: str, *, again: bool) -> None:
+        """There is nobody else to begin anything."""
+
+    def settle(self, plugged: Plugged) -> None:
+        """There is nothing to wait for."""
+
     def plug(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
         """The engine did it when it started the sandbox."""
         return Plugged(addresses=state.addresses)

@@ -9,6 +9,7 @@ from typing import Any
 
 from zun import errors
 from zun.domain.sandbox import Sandbox
+from zun.drivers.network.activity import Activity
 from zun.drivers.network.cloud import Net, Neutron, Port, Subnet
 from zun.drivers.network.inside import Interface
 from zun.drivers.network.names import Names
@@ -30,11 +31,12 @@ class NeutronNetwork:
     name = "neutron"
     attachment = "none"
 
-    def __init__(self, neutron: Neutron, ports: Ports, wires: Callable[[], Wires], names: Names) -> None:
+    def __init__(self, neutron: Neutron, ports: Ports, activity: Activity, wires: Callable[[], Wires], names: Names) -> None:
         """``wires`` are asked for where something is plugged, and not where requests are only looked at."""
         self._neutron = neutron
         self._wishes = Wishes(neutron)
         self._ports = ports
+        self._activity = activity
         self._make_wires = wires
         self._made: list[Wires] = []
         self._names = names
@@ -66,6 +68,16 @@ class NeutronNetwork:
         return self._wishes.choose_change(sandbox, device, verb, wish, external=external)
 
     # -- on the host -----------------------------------------------------------------------------
+
+    def begin(self, sandbox: Sandbox, device: str, *, again: bool) -> None:
+        """Make the ports and lay this host's ends of their wires: that is what Neutron's agents wait for, not the sandbox's."""
+        if sandbox.engine_id is None:
+            for port in self._ports.ensure(sandbox, device, again=again):
+                self._wires.lay(port, device)
+
+    def settle(self, plugged: Plugged) -> None:
+        """See the Protocol."""
+        self._activity.wait(set(plugged.awaited))
 
     def plug(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
         """A sandbox that was plugged before has the ports that it has; for a new one they are made."""
@@ -122,16 +134,15 @@ class NeutronNetwork:
                 self._ports.release(port)
 
     def _connect(self, sandbox: Sandbox, device: str, state: SandboxState, ports: list[Port]) -> Plugged:
-        """Have a wire to each port, the names, and every port active."""
+        """Have a wire to each port, and the names."""
         nets = {port.network_id: self._net(port) for port in ports}
         subnets = {net.id: {subnet.id: subnet for subnet in self._neutron.subnets(net.id)} for net in nets.values()}
         for place, port in enumerate(ports):
             self._wires.connect(port, device, state, _interface(port, nets[port.network_id], subnets[port.network_id], place))
         self._write_names(sandbox, device, state, ports, nets, subnets)
-        self._ports.await_active(device, {port.id for port in ports})
         own = [port for port in ports if port.own]
         groups = list(dict.fromkeys(group for port in own for group in port.security_groups))
-        return Plugged(addresses=_addresses(ports), security_groups=groups if ports else [])
+        return Plugged(addresses=_addresses(ports), security_groups=groups if ports else [], awaited=[port.id for port in ports])
 
     def _net(self, port: Port) -> Net:
         net = self._neutron.network(port.network_id)

@@ -32,6 +32,17 @@ def tap(port_id: str) -> str:
     return f"tap{port_id}"[:_LONGEST]
 
 
+def loose(port_id: str) -> str:
+    """The name of the other end, as long as there is no sandbox for it."""
+    return f"zun{port_id}"[:_LONGEST]
+
+
+def _check(port: Port) -> None:
+    """Raises WiringFailed."""
+    if port.vif_type != "ovs" or port.vif_details.get("ovs_hybrid_plug"):
+        raise errors.WiringFailed(port=port.id, reason=f"this driver has no wires of the kind {port.vif_type!r}")
+
+
 class OvsWires:
     """Implements :class:`zun.drivers.network.vif.Wires`."""
 
@@ -41,19 +52,31 @@ class OvsWires:
         self._bridge = bridge
         self._lock = threading.Lock()
 
+    def lay(self, port: Port, device: str) -> None:
+        """See the Protocol. The other end waits in this host's network, without an address and down."""
+        _check(port)
+
+        def wire() -> None:
+            name = tap(port.id)
+            with IPRoute() as ip:
+                if not ip.link_lookup(ifname=name):
+                    ip.link("add", ifname=name, kind="veth", peer={"ifname": loose(port.id)})
+                    ip.link("set", index=ip.link_lookup(ifname=name)[0], state="up")
+            self._plug(port, device, 0)
+
+        self._trying(port.id, wire)
+
     def connect(self, port: Port, device: str, state: SandboxState, wanted: Interface) -> None:
         """See the Protocol."""
-        if port.vif_type != "ovs" or port.vif_details.get("ovs_hybrid_plug"):
-            raise errors.WiringFailed(port=port.id, reason=f"this driver has no wires of the kind {port.vif_type!r}")
+        _check(port)
         plain = port.vif_details.get("datapath_type") == _DATAPATH
         wanted = replace(wanted, plain_checksums=plain)
 
         def wire() -> None:
-            self._pair(tap(port.id), state, wanted)
+            self._pair(port, state, wanted)
             for refused in inside.run(state, lambda: inside.configure(wanted)):
                 LOG.warning("port %s: the kernel refuses the route to %s", port.id, refused)
-            with self._lock:
-                self._plugin.plug(*self._vif(port, device, wanted.mtu))
+            self._plug(port, device, wanted.mtu)
 
         self._trying(port.id, wire)
 
@@ -84,10 +107,20 @@ class OvsWires:
         found = api.db_find("Interface", ("external_ids", "=", {"vm-uuid": device}), columns=["external_ids"]).execute(check_error=True)
         return [line["external_ids"]["iface-id"] for line in found or () if "iface-id" in line["external_ids"]]
 
-    def _pair(self, name: str, state: SandboxState, wanted: Interface) -> None:
+    def _plug(self, port: Port, device: str, mtu: int) -> None:
+        with self._lock:
+            self._plugin.plug(*self._vif(port, device, mtu))
+
+    def _pair(self, port: Port, state: SandboxState, wanted: Interface) -> None:
         """Two devices that are one wire, one here and one in the sandbox."""
+        name = tap(port.id)
         there = inside.run(state, inside.interfaces)
         if there.get(wanted.name) == wanted.mac and self._index(name) is not None:
+            return
+        laid = self._index(loose(port.id))
+        if laid is not None and wanted.name not in there:
+            with inside.entered(state) as handle, IPRoute() as ip:
+                ip.link("set", index=laid, net_ns_fd=handle, ifname=wanted.name, address=wanted.mac)
             return
         # Its other end is in no sandbox, or in one that is gone.
         self._remove(name)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from zun import errors
 from zun.domain.sandbox import Sandbox
 from zun.drivers.network import wishes
+from zun.drivers.network.activity import BINDING_FAILED
 from zun.drivers.network.cloud import INTERFACE, OWN, OWNER, Group, Neutron, Port
 
-#: Seconds between two looks at ports that are to become active.
-_LOOK_EVERY = 0.15
-
-_FAILED = "binding_failed"
 _DHCP = "network:dhcp"
 
 
@@ -23,54 +19,52 @@ def group_name(device: str) -> str:
     return f"zun-{device}"
 
 
+def _place(port: Port) -> tuple[int, str, str]:
+    return (len(port.interface), port.interface, port.id)
+
+
 class Ports:
     """The ports of this host's sandboxes."""
 
-    def __init__(
-        self,
-        neutron: Neutron,
-        *,
-        host: str,
-        timeout: float,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        """``host`` is the name by which Neutron's agent knows this host; ``timeout`` seconds a port may take to become active."""
+    def __init__(self, neutron: Neutron, *, host: str) -> None:
+        """``host`` is the name by which Neutron's agent knows this host."""
         self._neutron = neutron
         self._host = host
-        self._timeout = timeout
-        self._clock = clock
-        self._sleep = sleep
 
     def of(self, device: str) -> list[Port]:
         """The ports of a device, in the order of their interfaces. Anybody may write a device's uuid on a port of his own: that makes it
         none of them."""
         found = [port for port in self._neutron.ports(device_id=device) if port.interface]
-        return sorted(found, key=lambda port: (len(port.interface), port.interface, port.id))
+        return sorted(found, key=_place)
 
-    def ensure(self, sandbox: Sandbox, device: str) -> list[Port]:
-        """Have all that a new sandbox is to have. Raises BindingFailed."""
+    def ensure(self, sandbox: Sandbox, device: str, *, again: bool = True) -> list[Port]:
+        """Have all that a new sandbox is to have, in the order of their interfaces; unless ``again``, there is nothing of it yet.
+
+        Raises BindingFailed.
+        """
+        known = self.of(device) if again else []
         groups = list(sandbox.security_groups)
-        if sandbox.exposed_ports:
+        if sandbox.exposed_ports and len(known) < len(sandbox.nets):
             groups.append(self._ensure_group(sandbox, device).id)
-        for place, net in enumerate(sandbox.nets):
-            self._ensure(sandbox, device, net, f"eth{place}", groups)
-        return self.of(device)
+        ports = [self._ensure(sandbox, device, net, f"eth{place}", groups, known) for place, net in enumerate(sandbox.nets)]
+        return sorted(ports, key=_place)
 
     def ensure_one(self, sandbox: Sandbox, device: str, net: Mapping[str, Any]) -> None:
         """Have one port more, in the groups that the others are in. Raises BindingFailed."""
-        taken = {port.interface for port in self.of(device)}
+        known = self.of(device)
+        taken = {port.interface for port in known}
         free = next(name for place in range(len(taken) + 1) if (name := f"eth{place}") not in taken)
-        self._ensure(sandbox, device, net, free, sandbox.security_groups)
+        self._ensure(sandbox, device, net, free, sandbox.security_groups, known)
 
-    def _ensure(self, sandbox: Sandbox, device: str, net: Mapping[str, Any], interface: str, groups: list[str]) -> None:
-        known = next((port for port in self.of(device) if port.network_id == net["network"]), None)
-        if known is None:
-            known = self._take(net["port"], device, interface) if "port" in net else self._make(sandbox, device, net, interface, groups)
-        elif known.host != self._host:
-            known = self._neutron.change_port(known, {"binding_host_id": self._host})
-        if known.vif_type == _FAILED:
-            raise errors.BindingFailed(port=known.id, host=self._host, reason="no mechanism of Neutron's can bind it there.")
+    def _ensure(self, sandbox: Sandbox, device: str, net: Mapping[str, Any], interface: str, groups: list[str], known: list[Port]) -> Port:
+        port = next((port for port in known if port.network_id == net["network"]), None)
+        if port is None:
+            port = self._take(net["port"], device, interface) if "port" in net else self._make(sandbox, device, net, interface, groups)
+        elif port.host != self._host:
+            port = self._neutron.change_port(port, {"binding_host_id": self._host})
+        if port.vif_type == BINDING_FAILED:
+            raise errors.BindingFailed(port=port.id, host=self._host, reason="no mechanism of Neutron's can bind it there.")
+        return port
 
     def _make(self, sandbox: Sandbox, device: str, net: Mapping[str, Any], interface: str, groups: list[str]) -> Port:
         body: dict[str, Any] = {
@@ -111,22 +105,6 @@ class Ports:
             return
         profile = {key: value for key, value in current.profile.items() if key != INTERFACE}
         self._neutron.change_port(current, {"device_id": "", "device_owner": "", "binding_host_id": "", "binding_profile": profile})
-
-    def await_active(self, device: str, wanted: set[str]) -> None:
-        """Wait for all of them. Raises BindingFailed, PortNotActive."""
-        until = self._clock() + self._timeout
-        while wanted:
-            found = {port.id: port for port in self.of(device)}
-            for uuid in sorted(wanted):
-                if uuid not in found:
-                    raise errors.BindingFailed(port=uuid, host=self._host, reason="somebody has deleted it meanwhile.")
-                if found[uuid].vif_type == _FAILED:
-                    raise errors.BindingFailed(port=uuid, host=self._host, reason="no mechanism of Neutron's can bind it there.")
-            wanted = {uuid for uuid in wanted if found[uuid].status != "ACTIVE"}
-            if wanted and self._clock() > until:
-                raise errors.PortNotActive(port=min(wanted), seconds=round(self._timeout), host=self._host)
-            if wanted:
-                self._sleep(_LOOK_EVERY)
 
     def name_servers(self, network_id: str, subnets: set[str]) -> list[str]:
         """Who answers for names in a network whose subnets name nobody: those who give it its addresses."""

@@ -12,8 +12,11 @@ from zun.interfaces.runtime import SandboxState
 class Wires(Protocol):
     """The wires of this host."""
 
+    def lay(self, port: Port, device: str) -> None:
+        """Have this host's end of a wire in the switch, before there is a sandbox for the other; may be repeated. Raises WiringFailed."""
+
     def connect(self, port: Port, device: str, state: SandboxState, wanted: Interface) -> None:
-        """Have a wire from the sandbox to the port; may be repeated. Raises WiringFailed."""
+        """Have a wire from the sandbox to the port, the one that was laid if there is one; may be repeated. Raises WiringFailed."""
 
     def connected(self, state: SandboxState, addresses: set[str]) -> bool:
         """Whether the sandbox has all these addresses."""

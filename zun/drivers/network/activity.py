@@ -1,0 +1,83 @@
+"""Waiting for ports: one question asks for all that anybody on this host waits for, because each costs Neutron what it could work with."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from zun import errors
+from zun.drivers.network.cloud import Neutron, Port
+
+#: Seconds between two looks: soon after a port was plugged, and when it takes long.
+_SOON, _LATER = 0.1, 0.25
+_LONG = 4.0
+
+BINDING_FAILED = "binding_failed"
+
+
+class Activity:
+    """Which ports have become active. Safe for several threads."""
+
+    def __init__(
+        self,
+        neutron: Neutron,
+        *,
+        host: str,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """``timeout`` seconds a port may take."""
+        self._neutron = neutron
+        self._host = host
+        self._timeout = timeout
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        #: by how many each port is waited for
+        self._wanted: Counter[str] = Counter()
+        self._wanting = threading.Lock()
+        #: what was answered last, for whom, and when it was asked
+        self._known: dict[str, Port] = {}
+        self._asked_for: frozenset[str] = frozenset()
+        self._asked_at = float("-inf")
+
+    def wait(self, ports: set[str]) -> None:
+        """Wait for all of them. Raises BindingFailed, PortNotActive, NetworkUnavailable, NetworkRefused."""
+        with self._wanting:
+            self._wanted.update(ports)
+        try:
+            self._wait(set(ports))
+        finally:
+            with self._wanting:
+                self._wanted -= Counter(ports)
+
+    def _wait(self, wanted: set[str]) -> None:
+        begun = self._clock()
+        while wanted:
+            now = self._clock()
+            pause = _SOON if now - begun < _LONG else _LATER
+            found = self._look(wanted, now - pause)
+            for uuid in sorted(wanted):
+                if uuid not in found:
+                    raise errors.BindingFailed(port=uuid, host=self._host, reason="somebody has deleted it meanwhile.")
+                if found[uuid].vif_type == BINDING_FAILED:
+                    raise errors.BindingFailed(port=uuid, host=self._host, reason="no mechanism of Neutron's can bind it there.")
+            wanted = {uuid for uuid in wanted if found[uuid].status != "ACTIVE"}
+            if wanted and self._clock() > begun + self._timeout:
+                raise errors.PortNotActive(port=min(wanted), seconds=round(self._timeout), host=self._host)
+            if wanted:
+                self._sleep(pause)
+
+    def _look(self, ports: set[str], since: float) -> dict[str, Port]:
+        """What Neutron says of these, asked after ``since``; what somebody else has asked is as good."""
+        with self._lock:
+            if self._asked_at < since or not ports <= self._asked_for:
+                with self._wanting:
+                    asked = frozenset(self._wanted)
+                at = self._clock()
+                self._known = {port.id: port for port in self._neutron.states(asked)}
+                self._asked_for, self._asked_at = asked, at
+            return self._known
