@@ -48,13 +48,30 @@ class PrivateRegistry:
         return list(answer.json().get("tags") or ())
 
 
+@dataclass(frozen=True)
+class Neighbourhood:
+    """The engine that images are put into registries with, and the address at which engines reach these."""
+
+    socket: str
+    address: str = "127.0.0.1"
+
+
 @pytest.fixture(scope="session")
-def private_registry(dockerd: Dockerd) -> Iterator[PrivateRegistry]:
+def neighbourhood(request: pytest.FixtureRequest) -> Neighbourhood:
+    """The session's own engine, or one of the cloud."""
+    if request.config.getoption("--on-cloud"):
+        cloud = request.getfixturevalue("on_cloud").cloud
+        return Neighbourhood(str(cloud.engine("host-a")), cloud.gateway)
+    return Neighbourhood(request.getfixturevalue("dockerd").socket)
+
+
+@pytest.fixture(scope="session")
+def private_registry(neighbourhood: Neighbourhood) -> Iterator[PrivateRegistry]:
     """One for the session, with ``team/web:1`` in it."""
     if shutil.which("docker-registry") is None:
         absent("docker-registry is not installed")
     root = Path(tempfile.mkdtemp(prefix="zun-private-"))
-    address = f"127.0.0.1:{free_port()}"
+    address = f"{neighbourhood.address}:{free_port()}"
     root.joinpath("htpasswd").write_text(f"{USER}:{bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}\n")
     root.joinpath("config.yml").write_text(
         f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {root}/images}}}}\nhttp: {{addr: '{address}'}}\n"
@@ -67,7 +84,7 @@ def private_registry(dockerd: Dockerd) -> Iterator[PrivateRegistry]:
         while not listens(address):
             assert process.poll() is None and time.monotonic() < until, root.joinpath("log").read_text()
             time.sleep(0.05)
-        put(dockerd, address, "team/web", "1")
+        put(neighbourhood, address, "team/web", "1")
         yield PrivateRegistry(address)
     finally:
         process.terminate()
@@ -75,7 +92,7 @@ def private_registry(dockerd: Dockerd) -> Iterator[PrivateRegistry]:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def put(dockerd: Dockerd, address: str, path: str, tag: str) -> None:
+def put(dockerd: Dockerd | Neighbourhood, address: str, path: str, tag: str) -> None:
     """Put an image into the registry, and leave none of it in the engine."""
     reference = load_busybox(dockerd.socket, f"{address}/{path}:{tag}", extra=os.urandom(1 << 20))
     account = _encoded({"username": USER, "password": PASSWORD, "serveraddress": address})
@@ -95,7 +112,7 @@ class Front:
     Without a registry behind it, it answers that it wants a password, whatever it is asked.
     """
 
-    def __init__(self, behind: str | None = None) -> None:
+    def __init__(self, behind: str | None = None, address: str = "127.0.0.1") -> None:
         self.behind = behind
         #: method, path, and what came as Authorization
         self.asked: list[tuple[str, str, str | None]] = []
@@ -115,9 +132,9 @@ class Front:
             def log_message(self, *args: Any) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer((address, 0), Handler)
         self._server.daemon_threads = True
-        self.address = f"127.0.0.1:{self._server.server_address[1]}"
+        self.address = f"{address}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def hold(self) -> None:
@@ -182,7 +199,7 @@ class Front:
 class Index:
     """What Docker asks when it searches: the first version of the registry's interface."""
 
-    def __init__(self, images: list[dict[str, Any]]) -> None:
+    def __init__(self, images: list[dict[str, Any]], address: str = "127.0.0.1") -> None:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 found = {"query": "", "num_results": len(images), "results": images} if "search" in self.path else True
@@ -197,8 +214,8 @@ class Index:
             def log_message(self, *args: Any) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self._server.server_address[1]}"
+        self._server = http.server.ThreadingHTTPServer((address, 0), Handler)
+        self.address = f"{address}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
@@ -208,9 +225,9 @@ class Index:
 
 
 @pytest.fixture
-def front(private_registry: PrivateRegistry) -> Iterator[Front]:
+def front(private_registry: PrivateRegistry, neighbourhood: Neighbourhood) -> Iterator[Front]:
     """A front before the private registry: another address, so another registry for an engine."""
-    made = Front(private_registry.address)
+    made = Front(private_registry.address, neighbourhood.address)
     yield made
     made.close()
 

@@ -84,12 +84,27 @@ def volumes(cloud: Any, plan: Plan) -> None:
             cinder.create_type(name=name, extra_specs=specifications)
 
 
+def testers(cloud: Any, plan: Plan) -> None:
+    """Users for acceptance tests, each with a project and a network of its name."""
+    keystone, neutron = cloud.identity, cloud.network
+    roles = {role.name: role for role in keystone.roles()}
+    projects = {project.name: project for project in keystone.projects()}
+    users = {user.name: user for user in keystone.users()}
+    for tester in plan["testers"]:
+        name = tester["name"]
+        project = projects.get(name) or keystone.create_project(name=name, domain_id="default")
+        user = users.get(name) or keystone.create_user(name=name, password=tester["password"], domain_id="default")
+        keystone.assign_project_role_to_user(project, user, roles[tester["role"]])
+        network = neutron.find_network(name, project_id=project.id) or neutron.create_network(name=name, project_id=project.id)
+        _subnet(neutron, name, network, cidr="10.99.0.0/24", project_id=project.id)
+
+
 def _subnet(neutron: Any, name: str, network: Any, **fields: Any) -> Any:
     found = neutron.find_subnet(name, network_id=network.id)
     return found or neutron.create_subnet(name=name, network_id=network.id, **{"ip_version": 4, **fields})
 
 
-STAGES: Mapping[str, Callable[[Any, Plan], None]] = {"identity": identity, "networks": networks, "volumes": volumes}
+STAGES: Mapping[str, Callable[[Any, Plan], None]] = {"identity": identity, "networks": networks, "volumes": volumes, "testers": testers}
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -23,6 +23,7 @@ import testtools
 #: the name of zun-tempest-plugin's entry point
 _PLUGIN = "zun_tests"
 _BUG = re.compile(r"bug \d+")
+_SMALL, _SHARE = 8, 2
 
 
 def lift(skip: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -90,19 +91,20 @@ class Outcomes(unittest.TestResult):
 
 
 class Pulled(unittest.TestSuite):
-    """The tests that this worker gets from the queue of all, one after the other; their classes are set up and torn down as ever."""
+    """The tests that this worker gets from the queue of all, some at a time; their classes are set up and torn down as ever."""
 
-    def __init__(self, tests: dict[str, unittest.TestCase], queue: SimpleQueue[str], outcomes: Outcomes) -> None:
+    def __init__(self, tests: dict[str, unittest.TestCase], queue: SimpleQueue[list[str]], outcomes: Outcomes) -> None:
         super().__init__()
         self._all, self._queue, self._outcomes = tests, queue, outcomes
         self._tests: list[Any] = []
 
     def __iter__(self) -> Iterator[Any]:
         """Tests until there are no more."""
-        while name := self._queue.get():
-            self._tests.append(None)
-            yield self._all[name]
-            self._outcomes.settle(self._all[name])
+        while names := self._queue.get():
+            for name in names:
+                self._tests.append(None)
+                yield self._all[name]
+                self._outcomes.settle(self._all[name])
 
 
 def flat(tests: Iterable[Any]) -> Iterator[unittest.TestCase]:
@@ -123,7 +125,20 @@ def found(pattern: str) -> dict[str, unittest.TestCase]:
     return {name: tests[name] for name in sorted(tests) if re.search(pattern, name)}
 
 
-def _work(tests: dict[str, unittest.TestCase], queue: SimpleQueue[str], results: Path) -> None:
+def shares(tests: Iterable[str]) -> list[list[str]]:
+    """What is pulled at once: few tests of a class that has many, the class with most of them first; a small class as a whole, so that it
+    is set up by one worker only."""
+    classes: dict[str, list[str]] = {}
+    for name in tests:
+        classes.setdefault(name.rpartition(".")[0], []).append(name)
+    found: list[list[str]] = []
+    for names in sorted(classes.values(), key=len, reverse=True):
+        size = _SHARE if len(names) > _SMALL else len(names)
+        found += [names[first : first + size] for first in range(0, len(names), size)]
+    return found
+
+
+def _work(tests: dict[str, unittest.TestCase], queue: SimpleQueue[list[str]], results: Path) -> None:
     outcomes = Outcomes(results)
     Pulled(tests, queue, outcomes).run(outcomes)
 
@@ -137,12 +152,12 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(f"no test of {_PLUGIN} has {pattern!r} in its name")
     # What has been imported is there in every worker; nothing has been connected yet.
     context = multiprocessing.get_context("fork")
-    queue: SimpleQueue[str] = context.SimpleQueue()
+    queue: SimpleQueue[list[str]] = context.SimpleQueue()
     at_work = [context.Process(target=_work, args=(tests, queue, results)) for _ in range(workers)]
     for worker in at_work:
         worker.start()
-    for name in [*tests, *("" for _ in at_work)]:
-        queue.put(name)
+    for share in [*shares(tests), *([] for _ in at_work)]:
+        queue.put(share)
     for worker in at_work:
         worker.join()
     if any(worker.exitcode for worker in at_work):

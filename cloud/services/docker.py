@@ -25,7 +25,8 @@ def start(world: World, host: Node) -> bool:
         "ip6tables": False,
         "live-restore": True,
         "cgroup-parent": f"/{world.tag}-{host.name}",
-        "insecure-registries": [world.registry],
+        # Those of tests are on this machine, at its address in the same network.
+        "insecure-registries": [f"{world.management}.0/24"],
         "registry-mirrors": [f"http://{world.registry}"],
         "shutdown-timeout": 5,
     }

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cloud import daemons, fabric, software, world
 from cloud.nodes import Node
-from cloud.tempest import configuration, images, verdict
+from cloud.tempest import accounts, configuration, images, verdict
+from cloud.tempest.accounts import Account
 from cloud.tempest.configuration import SETTINGS, Setting
 from cloud.tempest.verdict import Outcome, Verdict
 from cloud.world import World
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
             outcomes = _run(cloud, visitor, program, given, progress)
     except Trouble as trouble:
         return fail(trouble)
-    judged = verdict.judge(outcomes, verdict.allowed() if given.pattern == "" and given.setting is None else [])
+    judged = verdict.judge(outcomes, verdict.allowed(), whole=given.pattern == "" and given.setting is None)
     _tell(outcomes, judged)
     return 1 if judged.failures else 0
 
@@ -74,7 +75,9 @@ def _visitor(cloud: World) -> Iterator[Node]:
 def _run(cloud: World, visitor: Node, program: Path, given: argparse.Namespace, progress: Progress) -> list[Outcome]:
     """Both settings at once: the tests wait more than they work."""
     settings = [setting for setting in SETTINGS if given.setting in (None, setting.name)]
-    begun = [(setting, _begin(cloud, visitor, program, setting, given)) for setting in settings]
+    owned = {setting: accounts.named(cloud, setting.name, given.workers) for setting in settings}
+    accounts.make(cloud, [account for each in owned.values() for account in each])
+    begun = [(setting, _begin(cloud, visitor, program, setting, owned[setting], given)) for setting in settings]
     outcomes: list[Outcome] = []
     for setting, process in begun:
         code = process.wait(_BOUND)
@@ -87,9 +90,11 @@ def _run(cloud: World, visitor: Node, program: Path, given: argparse.Namespace, 
     return outcomes
 
 
-def _begin(cloud: World, visitor: Node, program: Path, setting: Setting, given: argparse.Namespace) -> subprocess.Popen[bytes]:
+def _begin(
+    cloud: World, visitor: Node, program: Path, setting: Setting, owned: list[Account], given: argparse.Namespace
+) -> subprocess.Popen[bytes]:
     folder = cloud.folder / "tempest" / setting.name
-    configuration.write(cloud, setting, folder)
+    configuration.write(cloud, setting, owned, folder)
     results = _results(cloud, setting)
     results.write_text("")
     variables = {

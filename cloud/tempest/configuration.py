@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from cloud import ini
-from cloud.world import REGION, World
+from cloud.tempest.accounts import Account, listed
+from cloud.world import REGION, World, write_private
 
 _PATIENCE = 30
+_ACCOUNTS = "accounts.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +31,23 @@ class Setting:
 SETTINGS = (Setting("oldest", "1.1", "latest"), Setting("newest", "1.40", "latest"))
 
 
-def write(world: World, setting: Setting, folder: Path) -> None:
-    """Write ``tempest.conf``, readable for its owner only, into the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "tempest.conf"
-    file.touch(0o600)
-    file.write_text(ini.render(settings(world, setting, folder, public_network(world))))
+def write(world: World, setting: Setting, accounts: list[Account], folder: Path) -> None:
+    """Write ``tempest.conf`` and the accounts, readable for their owner only, into the folder, which has nothing else afterwards."""
+    # Who was killed has left locks on accounts.
+    shutil.rmtree(folder, ignore_errors=True)
+    write_private(folder / _ACCOUNTS, listed(accounts))
+    write_private(folder / "tempest.conf", ini.render(settings(world, setting, folder, public_network(world))))
 
 
 def settings(world: World, setting: Setting, folder: Path, public: str) -> ini.Settings:
-    """What is said to tempest: an account that makes accounts for tests, what there is in the cloud, and where public addresses are."""
+    """What is said to tempest: who it is, what there is in the cloud, and where public addresses are."""
     admin = world.account("admin")
     return {
         "DEFAULT": {"log_file": str(folder / "tempest.log"), "use_stderr": False},
         "oslo_concurrency": {"lock_path": str(folder / "locks")},
         "auth": {
-            "use_dynamic_credentials": True,
-            "create_isolated_networks": True,
+            "use_dynamic_credentials": False,
+            "test_accounts_file": str(folder / _ACCOUNTS),
             "admin_username": admin["username"],
             "admin_password": admin["password"],
             "admin_project_name": admin["project_name"],

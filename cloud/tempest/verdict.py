@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +24,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A reason that is out of our hands for which ``tests`` (a regular expression) may be skipped when the plugin says ``says``."""
+    """A reason that is out of our hands for which ``tests`` (a regular expression) may be skipped when the plugin says ``says``; where
+    ``elsewhere`` is set, only those that pass in another run."""
 
     tests: str
     says: str
     reason: str
+    elsewhere: bool = False
 
     def covers(self, outcome: Outcome) -> bool:
         """Whether it is this one."""
@@ -50,24 +52,21 @@ def allowed(file: Path = SKIPS) -> list[Skip]:
     return [Skip(**each) for each in tomllib.loads(file.read_text())["skip"]]
 
 
-def judge(outcomes: Iterable[Outcome], skips: Sequence[Skip]) -> Verdict:
-    """See the module."""
+def judge(outcomes: Sequence[Outcome], skips: Sequence[Skip], *, whole: bool = True) -> Verdict:
+    """See the module. Where some of the tests were run only, reasons may be left over."""
     failures: list[str] = []
-    passed: set[str] = set()
+    passed = {outcome.test for outcome in outcomes if outcome.outcome == "passed"}
     skipped: dict[str, list[Outcome]] = {}
     used: set[Skip] = set()
-    seen: set[str] = set()
     for outcome in outcomes:
-        seen.add(outcome.test)
-        if outcome.outcome == "passed":
-            passed.add(outcome.test)
-        elif outcome.outcome == "skipped":
+        if outcome.outcome == "skipped":
             skipped.setdefault(outcome.test, []).append(outcome)
-        else:
+        elif outcome.outcome != "passed":
             failures.append(f"{outcome.test} ({outcome.run}): {outcome.why.strip()}")
     reasons: dict[str, str] = {}
     for test, each in sorted(skipped.items()):
-        covering = [next((skip for skip in skips if skip.covers(outcome)), None) for outcome in each]
+        fitting = [skip for skip in skips if test in passed or not skip.elsewhere]
+        covering = [next((skip for skip in fitting if skip.covers(outcome)), None) for outcome in each]
         for outcome, skip in zip(each, covering, strict=True):
             if skip is None:
                 failures.append(f"{test} ({outcome.run}) is skipped, and no reason is written down: {outcome.why}")
@@ -75,5 +74,6 @@ def judge(outcomes: Iterable[Outcome], skips: Sequence[Skip]) -> Verdict:
                 used.add(skip)
         if test not in passed and all(skip is not None for skip in covering):
             reasons[test] = "; ".join(dict.fromkeys(skip.reason for skip in covering if skip is not None))
-    failures += [f"nothing is skipped any more for this reason, so it goes: {skip.reason}" for skip in skips if skip not in used]
-    return Verdict(failures, reasons, len(passed), len(seen))
+    if whole:
+        failures += [f"nothing is skipped any more for this reason, so it goes: {skip.reason}" for skip in skips if skip not in used]
+    return Verdict(failures, reasons, len(passed), len({outcome.test for outcome in outcomes}))

@@ -10,6 +10,7 @@ import pytest
 from cloud.tempest import images
 from cloud.tempest.verdict import Outcome, Skip, allowed, judge
 
+ELSEWHERE = Skip(".*", "^The microversion range", "it is run with the other setting", elsewhere=True)
 OLDER = Skip("TestContainer\\..*", "^The microversion range", "its version is another")
 
 
@@ -36,6 +37,15 @@ def test_a_skip_that_nobody_has_written_down_fails(test: str, why: str) -> None:
     assert test not in judged.skipped
 
 
+def test_what_shall_pass_elsewhere_and_does_not_fails() -> None:
+    skipped = [Outcome(run, "TestContainer.test_commit", "skipped", "The microversion range[...]") for run in ("oldest", "newest")]
+    assert [failure.partition(":")[0] for failure in judge(skipped, [ELSEWHERE], whole=False).failures] == [
+        f"TestContainer.test_commit ({run}) is skipped, and no reason is written down" for run in ("oldest", "newest")
+    ]
+    passed = [skipped[0], Outcome("newest", "TestContainer.test_commit", "passed")]
+    assert judge(passed, [ELSEWHERE]).failures == []
+
+
 def test_a_failure_in_one_run_is_one_though_the_other_passes() -> None:
     judged = judge([Outcome("oldest", "A.test", "passed"), Outcome("newest", "A.test", "failed", "boom")], [])
     assert judged.failures == ["A.test (newest): boom"]
@@ -45,6 +55,7 @@ def test_a_reason_that_nothing_needs_any_more_fails() -> None:
     assert judge([Outcome("oldest", "A.test", "passed")], [OLDER]).failures == [
         "nothing is skipped any more for this reason, so it goes: its version is another"
     ]
+    assert judge([Outcome("oldest", "A.test", "passed")], [OLDER], whole=False).failures == []
 
 
 def test_the_written_reasons_can_be_read() -> None:

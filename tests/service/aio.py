@@ -17,6 +17,8 @@ import requests
 
 from tests.engines import Dockerd
 from tests.images import load_busybox
+from tests.stores import now
+from zun.db.store import SqlStore
 from zun.drivers.runtime.docker_http import DockerHttp
 
 #: Nothing here measures time: these are the bounds after which a test gives up.
@@ -40,6 +42,11 @@ def eventually(what: Callable[[], Any], why: str = "") -> Any:
 
 class Aio:
     """One embedded service with its state folder. Several may share an engine."""
+
+    #: who ``admin`` is
+    user_id = "admin"
+    #: where the engine, and the service, reach what a test listens with
+    nearby = "127.0.0.1"
 
     def __init__(self, folder: Path, engine: Dockerd, settings: str = "") -> None:
         self.folder = folder
@@ -190,6 +197,19 @@ class Aio:
         assert answer.ok, answer.message
         return [found for found in answer.data if found["Labels"].get(DEPLOYMENT_LABEL) == deployment]
 
+    def inspect(self, uuid: str) -> dict[str, Any]:
+        """What the engine has of a container."""
+        line = next(one for one in self.objects() if one["Labels"].get("org.openstack.zun.container") == uuid)
+        http = DockerHttp(self.engine.socket, timeout=30)
+        try:
+            return dict(http.call("GET", f"/containers/{line['Id']}/json").data)
+        finally:
+            http.close()
+
+    def store(self) -> SqlStore:
+        """Its database."""
+        return SqlStore(f"sqlite:///{self.state / 'zun.sqlite'}", now)
+
     def assert_nothing_leaked(self) -> None:
         """In the engine there is a sandbox and a container for every row that has a host, and nothing else."""
         rows = self.get("/containers").json()["containers"]
@@ -211,9 +231,16 @@ def engine(dockerd: Dockerd) -> Dockerd:
 
 
 @pytest.fixture(scope="session")
-def service(engine: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aio]:
-    """A service that the tests of the session share; none of them ends it."""
+def embedded(engine: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aio]:
+    """An embedded service that the tests of the session share."""
     yield from _running(Aio(tmp_path_factory.mktemp("aio"), engine))
+
+
+@pytest.fixture(scope="session")
+def service(request: pytest.FixtureRequest) -> Aio:
+    """The service that the tests of the session share; none of them ends it."""
+    found: Aio = request.getfixturevalue("on_cloud" if request.config.getoption("--on-cloud") else "embedded")
+    return found
 
 
 @pytest.fixture

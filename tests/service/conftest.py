@@ -1,6 +1,19 @@
 """The live service, and the official client, for the tests of this folder."""
 
-from tests.service.aio import engine, own_service, service
-from tests.service.official import capsule, openstack
+from __future__ import annotations
 
-__all__ = ["capsule", "engine", "openstack", "own_service", "service"]
+import pytest
+
+from tests.service.aio import embedded, engine, own_service, service
+from tests.service.official import capsule, openstack
+from tests.service.on_cloud import on_cloud
+
+__all__ = ["capsule", "embedded", "engine", "on_cloud", "openstack", "own_service", "service"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What holds on the cloud only, or without one only, is skipped where it does not."""
+    unfit = "embedded" if config.getoption("--on-cloud") else "on_cloud"
+    for item in items:
+        if mark := item.get_closest_marker(unfit):
+            item.add_marker(pytest.mark.skip(reason=f"{unfit.replace('_', ' ')} only: {mark.args[0]}"))

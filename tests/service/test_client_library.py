@@ -16,6 +16,8 @@ from tests.archives import tar
 from tests.service.aio import PROGRAM, Aio, eventually
 from tests.service.official import library
 
+pytestmark = pytest.mark.embedded("it is the commands that are run with Keystone")
+
 VERSIONS = ("1.12", "1.18", "1.24", "1.36", "1")
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.service.aio import Aio, eventually
-from zun.drivers.runtime.docker_http import DockerHttp
 
 
 @pytest.fixture
@@ -25,19 +24,9 @@ def made(service):
         service.wait_gone(uuid)
 
 
-def inspected(service, uuid):
-    """What Docker has of it."""
-    line = next(one for one in service.objects() if one["Labels"].get("org.openstack.zun.container") == uuid)
-    http = DockerHttp(service.engine.socket, timeout=30)
-    try:
-        return http.call("GET", f"/containers/{line['Id']}/json").data
-    finally:
-        http.close()
-
-
 def cgroup(service, uuid, *names):
     """What the kernel holds it to: the first of these files of its control group that is there."""
-    lines = Path(f"/proc/{inspected(service, uuid)['State']['Pid']}/cgroup").read_text().splitlines()
+    lines = Path(f"/proc/{service.inspect(uuid)['State']['Pid']}/cgroup").read_text().splitlines()
     for line in lines:
         _, controllers, path = line.split(":", 2)
         for root in (f"/sys/fs/cgroup/{controllers}", "/sys/fs/cgroup"):
@@ -51,16 +40,18 @@ def cgroup(service, uuid, *names):
 MEMORY = ("memory.max", "memory.limit_in_bytes")
 
 
+@pytest.mark.embedded("a process of a node has another number here")
 def test_set_changes_what_the_kernel_holds_it_to_while_it_runs(openstack, service, made):
     uuid = made()
-    began = inspected(service, uuid)["State"]["StartedAt"]
+    began = service.inspect(uuid)["State"]["StartedAt"]
     assert cgroup(service, uuid, *MEMORY) == str(32 << 20)
     openstack("set", "--cpu", "0.5", "--memory", "64", uuid)
     assert cgroup(service, uuid, *MEMORY) == str(64 << 20)
-    assert inspected(service, uuid)["HostConfig"]["CpuShares"] == 512
-    assert inspected(service, uuid)["State"]["StartedAt"] == began
+    assert service.inspect(uuid)["HostConfig"]["CpuShares"] == 512
+    assert service.inspect(uuid)["State"]["StartedAt"] == began
 
 
+@pytest.mark.embedded("it wants a service with settings of its own")
 def test_a_resize_that_no_host_has_room_for_is_a_conflict_and_changes_nothing(engine, tmp_path):
     service = Aio(tmp_path, engine, "ram_allocation_ratio = 0.1\ncpu_allocation_ratio = 0.1\n[quota]\ncpu = -1\n")
     try:
@@ -81,6 +72,7 @@ def test_a_resize_that_no_host_has_room_for_is_a_conflict_and_changes_nothing(en
         service.clean()
 
 
+@pytest.mark.embedded("a process of a node has another number here")
 def test_limits_that_the_engine_refuses_are_given_back_in_the_row_and_in_the_kernel(service, made):
     uuid = made(memory=128)
     held = service.get("/hosts").json()["hosts"][0]["mem_used"]
@@ -102,6 +94,7 @@ def resizes(service, uuid):
     return [row["message"] for row in rows if row["action"] == "resize_container" and row["finish_time"]]
 
 
+@pytest.mark.embedded("a process of a node has another number here")
 def test_memory_that_is_in_use_cannot_be_taken_away(service, made):
     uuid = made("sh", "-c", "dd if=/dev/zero of=/dev/shm/big bs=1M count=40 && sleep 1000", memory=128)
     eventually(lambda: int(cgroup(service, uuid, "memory.current", "memory.usage_in_bytes")) > 40 << 20)
@@ -116,21 +109,21 @@ def test_memory_that_is_in_use_cannot_be_taken_away(service, made):
 
 def test_rebuild_waits_until_it_is_done(openstack, service, made):
     uuid = made()
-    before = inspected(service, uuid)["Id"]
+    before = service.inspect(uuid)["Id"]
     openstack("rebuild", "--image", "busybox:latest", "--image-driver", "docker", "--wait", uuid)
     after = service.wait(uuid, "Running")
     assert (after["image"], after["status_reason"]) == ("busybox:latest", None)
-    assert inspected(service, uuid)["Id"] != before
+    assert service.inspect(uuid)["Id"] != before
 
 
 def test_a_rebuild_that_fails_gives_the_old_container_back(service, made):
     uuid = made()
-    before = inspected(service, uuid)["Id"]
+    before = service.inspect(uuid)["Id"]
     assert service.post(f"/containers/{uuid}/rebuild", params={"image": "127.0.0.1:9/no/such"}).status_code == 202
     kept = service.wait(uuid, "Running", "Error")
     assert (kept["status"], kept["image"]) == ("Running", "busybox")
     assert "127.0.0.1:9" in kept["status_reason"]
-    assert inspected(service, uuid)["Id"] == before
+    assert service.inspect(uuid)["Id"] == before
     assert service.get(f"/containers/{uuid}/container_actions").json()["containerActions"][0]["message"] == "Error"
 
 
@@ -150,11 +143,12 @@ def test_a_health_check_is_run_and_its_word_is_shown(openstack, service):
 
 
 def test_one_container_cannot_take_all_processes_or_fill_the_disk_with_its_log(service, made):
-    host = inspected(service, made())["HostConfig"]
+    host = service.inspect(made())["HostConfig"]
     assert host["PidsLimit"] == 4096
     assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "100m", "max-file": "2"}}
 
 
+@pytest.mark.embedded("it wants a service with settings of its own")
 def test_of_two_hundred_creations_at_once_a_quota_of_ten_lets_ten_through(engine, tmp_path):
     service = Aio(tmp_path, engine, "[quota]\ncontainers = 10\n")
     try:

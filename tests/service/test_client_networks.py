@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.embedded("there is a Neutron: test_client_cloud.py")
+
 NO_NEUTRON = "cannot be honoured: this deployment has no network service (Neutron); containers get an address on the engine's own network."
 
 

@@ -85,6 +85,7 @@ def test_an_image_of_a_registry_of_the_project_s(openstack, service, gone, front
         openstack("registry", "delete", "ours")
 
 
+@pytest.mark.embedded("the other services are there: test_client_cloud.py")
 def test_what_needs_another_service_is_refused_in_words_that_name_it(openstack):
     refusals = {
         "'nets' cannot be honoured: this deployment has no network service (Neutron)": (
@@ -172,7 +173,7 @@ def test_each_filter_of_the_list(openstack, service, gone):
     assert names(openstack("list", "-f", "json", "--image", "busybox:latest")) == ["two"]
     assert names(openstack("list", "-f", "json", "--project-id", first["project_id"])) == ["one", "two"]
     assert names(openstack("list", "-f", "json", "--project-id", "another")) == []
-    assert names(openstack("list", "-f", "json", "--user-id", "admin")) == ["one", "two"]
+    assert names(openstack("list", "-f", "json", "--user-id", service.user_id)) == ["one", "two"]
     assert names(openstack("list", "-f", "json", "--task-state", "container_creating")) == []
     assert names(openstack("list", "-f", "json", "--status", "Created")) == ["one", "two"]
     assert names(openstack("list", "-f", "json", "--status", "Running")) == []

@@ -29,16 +29,29 @@ def commands() -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def driven(commands: dict[str, set[str]]) -> dict[str, set[str]]:
-    """The commands and options that calls in these tests have, word by word."""
+def driven(commands: dict[str, set[str]], request: pytest.FixtureRequest) -> dict[str, set[str]]:
+    """The commands and options that calls in these tests have, word by word; without those of tests that are not run here."""
+    unfit = "embedded" if request.config.getoption("--on-cloud") else "on_cloud"
     found: dict[str, set[str]] = {}
     for file in Path(__file__).parent.glob("test_*.py"):
-        for words in calls(ast.parse(file.read_text(encoding="utf-8"))):
+        for words in calls(without(unfit, ast.parse(file.read_text(encoding="utf-8")))):
             fitting = [name for name in commands if words[: name.count(" ") + 1] == name.split()]
             if fitting:
                 options = found.setdefault(max(fitting, key=len), set())
                 options.update(word for word in words if word.startswith("--"))
     return found
+
+
+def without(mark: str, tree: ast.Module) -> ast.Module:
+    """A module without what has the mark, which may be all of it."""
+
+    def has(each: ast.expr) -> bool:
+        return isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr == mark
+
+    if any(isinstance(each, ast.Assign) and has(each.value) for each in tree.body):
+        return ast.Module(body=[], type_ignores=[])
+    kept = [each for each in tree.body if not (isinstance(each, ast.FunctionDef) and any(map(has, each.decorator_list)))]
+    return ast.Module(body=kept, type_ignores=[])
 
 
 def calls(tree: ast.Module) -> Iterator[list[str]]:

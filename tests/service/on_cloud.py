@@ -1,0 +1,94 @@
+"""The service of the test cloud, in the place of the embedded one: ``pytest --on-cloud`` asks it what the tests of the official client ask.
+
+The caller is the cloud's administrator, in a project of his own, which gets a network behind a router.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from cloud import world
+from cloud.world import REGION, World
+from tests.service.aio import PATIENCE, Aio, eventually
+from tests.stores import now
+from tools.progress import Trouble
+from zun.db.store import SqlStore
+from zun.drivers.runtime.docker_http import DockerHttp
+
+USER = "admin"
+#: of the network, its subnet and its router
+NETWORK = "admins"
+
+
+class OnCloud(Aio):
+    """What the tests do to an embedded service, as far as that is asking. It is started and ended by the cloud, not by tests."""
+
+    def __init__(self, found: World, folder: Path) -> None:
+        # Nothing of an embedded service is made.
+        self.cloud = found
+        self.folder = folder
+        self.url = found.url("container").removesuffix("/v1")
+        self.nearby = found.gateway
+        self.clouds = folder / "clouds.yaml"
+        known = json.loads(found.clouds_yaml.read_text())["clouds"]
+        self.clouds.write_text(json.dumps({"clouds": {"zun": known[USER]}}))
+        self.connection = _connect(found)
+        self.user_id = str(self.connection.current_user_id)
+
+    def request(self, method: str, path: str, version: str = "1.40", **options: Any) -> requests.Response:
+        """A request by the administrator, with a token."""
+        headers = {"OpenStack-API-Version": f"container {version}", "X-Auth-Token": self.connection.session.get_token()}
+        headers |= options.pop("headers", {})
+        return requests.request(method, f"{self.url}/v1{path}", headers=headers, timeout=PATIENCE, **options)
+
+    def inspect(self, uuid: str) -> dict[str, Any]:
+        """See Aio."""
+        for host in self.cloud.hosts:
+            http = DockerHttp(str(self.cloud.engine(host.name)), timeout=30)
+            try:
+                labels = json.dumps({"label": [f"org.openstack.zun.container={uuid}"]})
+                found = http.call("GET", "/containers/json", query={"all": "true", "filters": labels})
+                if found.data:
+                    return dict(http.call("GET", f"/containers/{found.data[0]['Id']}/json").data)
+            finally:
+                http.close()
+        return pytest.fail(f"no engine has {uuid}")
+
+    def store(self) -> SqlStore:
+        """See Aio."""
+        return SqlStore(self.cloud.database("zun"), now)
+
+
+@pytest.fixture(scope="session")
+def on_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnCloud]:
+    """The service of the cloud that is up."""
+    try:
+        found = world.load()
+    except Trouble as trouble:
+        pytest.fail(str(trouble))
+    made = OnCloud(found, tmp_path_factory.mktemp("cloud"))
+    furnish(made.connection)
+    eventually(lambda: all(each["state"] == "up" for each in made.get("/services").json()["services"]), "all agents are up")
+    yield made
+    made.connection.close()
+
+
+def furnish(connection: Any) -> None:
+    """See that the administrator's project has a network behind a router."""
+    neutron, mine = connection.network, {"project_id": connection.current_project_id}
+    network = neutron.find_network(NETWORK, **mine) or neutron.create_network(name=NETWORK)
+    if neutron.find_router(NETWORK, **mine) is None:
+        subnet = neutron.create_subnet(name=NETWORK, network_id=network.id, ip_version=4, cidr="10.44.0.0/24")
+        router = neutron.create_router(name=NETWORK, external_gateway_info={"network_id": neutron.find_network("public").id})
+        neutron.add_interface_to_router(router, subnet_id=subnet.id)
+
+
+def _connect(found: World) -> Any:
+    openstack = pytest.importorskip("openstack")
+    return openstack.connect(region_name=REGION, load_yaml_config=False, load_envvars=False, **found.account(USER))
