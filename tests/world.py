@@ -126,7 +126,7 @@ class World:
         """A new life of the conductor: nothing but the store is left of the last one."""
         if self.place_pulse is not None:
             self.place_pulse.stop()
-        inventory = LocalInventory(self.clock, DOWN_TIME, lambda: self.hearing())
+        inventory = LocalInventory(self.store, self.clock, DOWN_TIME, lambda: self.hearing())
         plugs = Plugs(runtime=FakeRuntime(self._engine()), images={}, network=self.network, volumes=LocalVolumes(self.folder / "conductor"))
         self.place = Place(self.store, inventory, clock=self.clock, poke=lambda host: self.agents.on(host).look(), rules=self.rules)
         maker = Pulse if self.threads else HandPulse

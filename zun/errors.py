@@ -298,6 +298,12 @@ class InsufficientCapacity(Conflict):
     text = "Host {host} has no room for {resource}: requested {requested}, free {free}."
 
 
+class ClaimRefused(InsufficientCapacity):
+    """The account of another service says so. ``reason`` is its own sentence."""
+
+    text = "Placement has no room on host {host}: {reason}"
+
+
 class RequestTooLarge(ZunError):
     status = 413
     text = "The request body may not be larger than {limit} bytes."
@@ -348,6 +354,10 @@ class IdentityUnavailable(ServiceUnavailable):
 
 class NetworkUnavailable(ServiceUnavailable):
     text = "The network service does not answer: {reason}"
+
+
+class InventoryUnavailable(ServiceUnavailable):
+    text = "Placement does not answer: {reason}"
 
 
 class RpcUnavailable(ServiceUnavailable):

@@ -136,7 +136,7 @@ class Edge:
         self.agent = Agent()
         self.conf = zun_conf.new()
         self.conf([*options], project="zun", default_config_files=[])
-        inventory = LocalInventory(lambda: NOW, 180)
+        inventory = LocalInventory(self.store, lambda: NOW, 180)
         defaults = Defaults()
         network = EngineNetwork()
         verbs = Verbs(

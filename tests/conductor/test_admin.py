@@ -23,7 +23,7 @@ OTHER = Caller(user_id="you", project_id="yours", request_id="req-2")
 def operator(world):
     return Admin(
         world.store,
-        LocalInventory(world.clock, DOWN_TIME),
+        LocalInventory(world.store, world.clock, DOWN_TIME),
         clock=world.clock,
         configured=world.defaults.quota,
         service_down_time=DOWN_TIME,

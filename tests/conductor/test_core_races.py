@@ -54,14 +54,14 @@ def host(stores: list[SqlStore]) -> str:
 
 
 def placer(store: Store) -> Place:
-    return Place(store, LocalInventory(now, 180), clock=now, poke=lambda host: None)
+    return Place(store, LocalInventory(store, now, 180), clock=now, poke=lambda host: None)
 
 
 def verbs(store: Store) -> Verbs:
     return Verbs(
         store,
         None,  # type: ignore[arg-type]
-        LocalInventory(now, 180),
+        LocalInventory(store, now, 180),
         clock=now,
         defaults=PLENTY,
         service_down_time=180,
@@ -107,7 +107,7 @@ def test_creations_placements_and_deletions_at_once_leave_no_core_to_two_and_non
             def erase(tx: Any, uuid: str = made.uuid) -> None:
                 container = tx.get(Container, uuid)
                 if container is not None:
-                    journal.erase(tx, container, LocalInventory(now, 180))
+                    journal.erase(tx, container, LocalInventory(store, now, 180))
 
             store.settle(erase)
 

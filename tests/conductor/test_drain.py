@@ -26,8 +26,8 @@ class Operator:
 
     def __init__(self, world) -> None:
         self.world, self.hears = world, True
-        inventory = LocalInventory(world.clock, DOWN_TIME)
-        self.drains = Drain(world.store, inventory, clock=world.clock, poke=world._poke, agents=world.agents, down_time=DOWN_TIME)
+        inventory = LocalInventory(world.store, world.clock, DOWN_TIME)
+        self.drains = Drain(world.store, clock=world.clock, poke=world._poke, agents=world.agents, down_time=DOWN_TIME)
         self.admin = Admin(
             world.store,
             inventory,

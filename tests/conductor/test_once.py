@@ -45,7 +45,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[SqlStore]:
 def accept(store: SqlStore, folder: Path, clock: Any = now) -> Accept:
     return Accept(
         store,
-        LocalInventory(clock, 180),
+        LocalInventory(store, clock, 180),
         network=EngineNetwork(),
         volumes=LocalVolumes(folder),
         images={"docker": Images()},  # type: ignore[dict-item]

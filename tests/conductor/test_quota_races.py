@@ -38,7 +38,7 @@ class Anything:
 def conductor(store: Store, folder: Path) -> Accept:
     return Accept(
         store,
-        LocalInventory(now, 180),
+        LocalInventory(store, now, 180),
         network=EngineNetwork(),
         volumes=LocalVolumes(folder),
         images={"docker": Anything()},  # type: ignore[dict-item]
@@ -101,7 +101,7 @@ def test_capsules_and_containers_at_once_share_the_ten(stores: list[SqlStore], t
 
 def test_a_limit_that_is_lowered_meanwhile_lets_in_none_beyond_it(stores: list[SqlStore], tmp_path: Path) -> None:
     conductors = [conductor(store, tmp_path) for store in stores]
-    admin = Admin(stores[-1], LocalInventory(now, 180), clock=now, configured=TEN, service_down_time=180, sweep=lambda: None)
+    admin = Admin(stores[-1], LocalInventory(stores[-1], now, 180), clock=now, configured=TEN, service_down_time=180, sweep=lambda: None)
 
     def do(number: int) -> None:
         if number == 0:

@@ -11,11 +11,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, drain, images, journal, once
+from zun.conductor import allowance, claims, drain, images, journal, once
 from zun.conductor.journal import Clock
 from zun.domain import capsule, quota
 from zun.domain.action import ActionState, Caller
 from zun.domain.capsule import INIT_POLICY, MOST_CONTAINERS, CapsuleWish
+from zun.domain.claim import Claim
 from zun.domain.container import Container, member_name
 from zun.domain.idempotency import Once
 from zun.domain.lifecycle import Desired, Status
@@ -105,6 +106,10 @@ class Capsules:
         if values.get("init"):
             raise errors.InvalidValue(field="init", rule="cannot be added to a capsule that lives: the others have begun")
 
+        def plan(tx: Transaction) -> Claim | None:
+            current, others = living(tx, sandbox)
+            return claims.grown(current, "", capsule.needs([*others, self._member(current, values, 0)]))
+
         def write(tx: Transaction) -> tuple[Container, str | None]:
             current, others = living(tx, sandbox)
             if current.host is None or _is_busy(tx, current):
@@ -122,7 +127,8 @@ class Capsules:
             added = journal.add(tx, member, caller.request_id)
             return journal.accept(tx, caller, added, "create", {"run": True}, self._clock(), desired=Desired.RUNNING), current.host
 
-        return self._store.settle(write)
+        with claims.ahead(self._store, self._inventory, plan):
+            return self._store.settle(write)
 
     def _member(self, sandbox: Sandbox, values: dict[str, Any], place: int) -> Container:
         """One container of the capsule; without a name yet, where none is given."""
@@ -235,7 +241,9 @@ def living(tx: Transaction, sandbox: Sandbox) -> tuple[Sandbox, list[Container]]
 def resize(tx: Transaction, inventory: Inventory, sandbox: Sandbox, members: Sequence[Container]) -> Sandbox:
     """Have the sandbox take what these containers need. Raises InsufficientCapacity."""
     to = capsule.needs(members)
-    inventory.resize(tx, sandbox, to)
+    if sandbox.host is not None:
+        inventory.check(tx, sandbox, sandbox.host, to)
+        claims.followed(tx, inventory, sandbox, "")
     return tx.save(replace(sandbox, cpu=to.cpu, memory=to.memory, disk=to.disk))
 
 

@@ -24,7 +24,6 @@ from zun.domain.drain import Need
 from zun.domain.host import COMPUTE, DrainState, Service, is_up
 from zun.domain.lifecycle import VERBS, Accepted, Desired
 from zun.domain.sandbox import Sandbox
-from zun.interfaces.inventory import Inventory
 from zun.interfaces.rpc import Agents
 from zun.interfaces.store import Store, Transaction
 
@@ -40,13 +39,10 @@ ENGINE_GRACE = 10
 class Drain:
     """Goes over the hosts that are drained, or are back and have containers to start."""
 
-    def __init__(
-        self, store: Store, inventory: Inventory, *, clock: Clock, poke: Callable[[str | None], None], agents: Agents, down_time: int
-    ) -> None:
+    def __init__(self, store: Store, *, clock: Clock, poke: Callable[[str | None], None], agents: Agents, down_time: int) -> None:
         """``poke`` is heard by the host that it names, or by who places sandboxes; after ``down_time`` seconds of silence a host is asked
         nothing."""
         self._store = store
-        self._inventory = inventory
         self._clock = clock
         self._poke = poke
         self._agents = agents
@@ -119,7 +115,6 @@ class Drain:
         waiting = journal.open_actions(tx, sandbox_uuid)
         if service.drain_state is DrainState.DRAINING and _has_not_begun(sandbox, waiting):
             # Nothing of it is on this host yet: another one may have it, and if there is none its user is told.
-            self._inventory.release(tx, sandbox)
             tx.save(replace(sandbox, host=None, cpuset=[]))
             tx.save(replace(waiting[0], host=None))
             return True

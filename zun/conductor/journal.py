@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import telling
+from zun.conductor import claims, telling
 from zun.domain import event as events
 from zun.domain import lifecycle
 from zun.domain.action import OPEN, Action, ActionState, Caller
@@ -170,12 +170,12 @@ def erase(tx: Transaction, container: Container, inventory: Inventory) -> None:
     sandbox = tx.get(Sandbox, container.sandbox_uuid)
     if sandbox is None:
         return
+    claims.followed(tx, inventory, sandbox, container.uuid)
     staying = tx.find(Container, {"sandbox_uuid": sandbox.uuid})
     if staying:
         amounts = needs(staying)
         tx.save(replace(sandbox, cpu=amounts.cpu, memory=amounts.memory, disk=amounts.disk))
         return
-    inventory.release(tx, sandbox)
     for action in tx.find(Action, {"sandbox_uuid": sandbox.uuid}):
         tx.drop(action)
     tx.drop(sandbox)

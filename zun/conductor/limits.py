@@ -13,11 +13,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, cores, journal
+from zun.conductor import allowance, claims, cores, journal
 from zun.conductor.accept import Defaults, check_name
 from zun.domain import quota
 from zun.domain.action import Action, ActionState, Caller
 from zun.domain.capsule import needs
+from zun.domain.claim import Claim
 from zun.domain.container import DEDICATED, Container, amounts
 from zun.domain.quota import Quota
 from zun.domain.resources import Resources
@@ -54,9 +55,17 @@ def change(
         allowed = allowance.of_project(tx, container.project_id, defaults.quota)
         quota.check(allowed, allowance.usage(tx, container.project_id), more)
         sandbox = _sandbox(tx, container)
-        inventory.resize(tx, sandbox, _needed(tx, sandbox, changed))
+        if sandbox.host is not None:
+            inventory.check(tx, sandbox, sandbox.host, _needed(tx, sandbox, changed))
+            claims.followed(tx, inventory, sandbox, container.uuid)
         tx.save(_resized(tx, sandbox, container, changed))
     return journal.change(tx, container, changed, request_id)
+
+
+def planned(tx: Transaction, container: Container, changes: Mapping[str, Any]) -> Claim | None:
+    """What is to be claimed before the change is written; None where nothing more is needed. Raises ContainerNotFound."""
+    sandbox, current = _sandbox(tx, container), tx.get(Container, container.uuid)
+    return None if current is None else claims.grown(sandbox, current.uuid, _needed(tx, sandbox, replace(current, **changes)))
 
 
 def arguments(before: Container, limits: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import capsules, drain, journal, limits, rebuild
+from zun.conductor import capsules, claims, drain, journal, limits, rebuild
 from zun.conductor.accept import Defaults, check_name
 from zun.conductor.journal import Clock
 from zun.domain import lifecycle
@@ -136,7 +137,8 @@ class Verbs:
             journal.accept(tx, caller, changed, limits.VERB, limits.arguments(before, limits.of(wanted)), self._clock())
             return before, changed.host
 
-        before, host = self._store.settle(write)
+        with self._claimed(container, wanted):
+            before, host = self._store.settle(write)
         if host is not None:
             journal.nudge(self._poke, host)
         return before
@@ -162,12 +164,24 @@ class Verbs:
             beside = limits.pinned(tx, changed) if "cpu" in wanted else None, limits.together(tx, changed)
             return changed, limits.ahead(tx, caller, before, wanted, self._clock()), beside
 
-        changed, action, beside = self._store.settle(write)
+        with self._claimed(container, wanted):
+            changed, action, beside = self._store.settle(write)
         if agent is not None and action is not None:
             self._set(agent, changed, action, wanted, beside)
         return changed
 
+    def _claimed(self, container: Container, wanted: dict[str, Any]) -> AbstractContextManager[None]:
+        """Claims what the block is about to write."""
+        return claims.ahead(self._store, self._inventory, lambda tx: limits.planned(tx, container, limits.of(wanted)))
+
     def _set(self, agent: Agent, container: Container, action: Action, wanted: dict[str, Any], beside: Beside) -> None:
+        try:
+            self._ask(agent, container, action, wanted, beside)
+        finally:
+            # Given back, or of cores less than were claimed on the way.
+            self._inventory.follow(container.sandbox_uuid if container.capsule else container.uuid)
+
+    def _ask(self, agent: Agent, container: Container, action: Action, wanted: dict[str, Any], beside: Beside) -> None:
         try:
             agent.update(container.uuid, wanted.get("cpu"), wanted.get("memory"), *beside)
         except (errors.ServiceUnavailable, errors.EngineError) as error:

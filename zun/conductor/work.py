@@ -10,7 +10,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import drain, journal, limits, telling
+from zun.conductor import claims, drain, journal, limits, telling
 from zun.conductor.image_desk import ImageDesk
 from zun.conductor.journal import Clock
 from zun.conductor.vault import Vault
@@ -158,8 +158,15 @@ class Desk(ImageDesk):
         journal.end(tx, action, self._clock(), containers, failed=failed, reason=outcome.reason, events=events)
         if action.action == limits.VERB:
             limits.ended(tx, action)
+            self._follow(tx, containers)
         if action.action == "create" and failed:
             self._leave_host(tx, action)
+
+    def _follow(self, tx: Transaction, containers: list[Container]) -> None:
+        for container in containers:
+            sandbox = tx.get(Sandbox, container.sandbox_uuid)
+            if sandbox is not None:
+                claims.followed(tx, self._inventory, sandbox, container.uuid)
 
     def _leave_host(self, tx: Transaction, action: Action) -> None:
         """A create that failed has left nothing on its host; so the sandbox leaves it, unless others live there or more work waits."""
@@ -168,7 +175,7 @@ class Desk(ImageDesk):
             return
         if action.container_uuid is not None and tx.count(Container, {"sandbox_uuid": sandbox.uuid}) > 1:
             return
-        self._inventory.release(tx, sandbox)
+        claims.followed(tx, self._inventory, sandbox, action.container_uuid or "")
         tx.save(replace(sandbox, host=None, cpuset=[], addresses={}, engine_id=None))
 
 

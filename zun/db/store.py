@@ -114,6 +114,8 @@ class SqlStore:
                     raise faults.translate(error) from error
                 for told in self._listeners if projects else ():
                     told(projects)
+        for then in tx.then:
+            then()
 
     @contextlib.contextmanager
     def _connected(self, writes: bool) -> Iterator[sa.Connection]:

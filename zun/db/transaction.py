@@ -42,6 +42,8 @@ class SqlTransaction:
         self.doom: Exception | None = None
         self._told: list[Event] = []
         self._last: dict[str, dict[str, Any]] = {}
+        #: what is called once all is committed
+        self.then: list[Callable[[], None]] = []
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -133,6 +135,11 @@ class SqlTransaction:
         if key not in kept:
             kept[key] = make()
         return cast(L, kept[key])
+
+    def after(self, then: Callable[[], None]) -> None:
+        """See the interface."""
+        self._must_write()
+        self.then.append(then)
 
     def conclude(self) -> frozenset[str]:
         """Write what was told, as the last thing before the commit. Returns the projects that it is about. Raises LostRace.

@@ -33,6 +33,10 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
             pcpu=self.pcpu - other.pcpu,
         )
 
+    def most(self, other: Resources) -> Resources:
+        """Of each resource the greater amount."""
+        return Resources(**{name: max(getattr(self, name), getattr(other, name)) for name in NAMES})
+
     def lacking(self, asked: Resources) -> str | None:
         """The first resource of which less is here than asked, or None."""
         return next((name for name in NAMES if getattr(asked, name) > getattr(self, name) + 1e-9), None)

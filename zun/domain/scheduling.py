@@ -30,6 +30,8 @@ class Candidate:
     sandboxes: int = 0
     #: it is not up as far as anybody knows, and nobody can say yet that it is down
     silent: bool = False
+    #: whether there is room for the sandbox for all that another account than ours says
+    offered: bool = True
 
     @property
     def free(self) -> Resources:
@@ -92,6 +94,10 @@ def _room(wanted: Wanted, candidate: Candidate) -> bool:
     return candidate.free.lacking(asked) is None
 
 
+def _offered(wanted: Wanted, candidate: Candidate) -> bool:
+    return candidate.offered
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which hosts can take a sandbox, by one rule. ``name`` stands in the reason of a container that none is left for."""
@@ -116,6 +122,7 @@ FILTERS: Sequence[Filter] = (
     Filter("different_host", _different_host, ("DifferentHostFilter",), optional=True),
     Filter("dedicated cores", _dedicated_cores, ("CpuSetFilter",)),
     Filter("room", _room, ("CPUFilter", "RamFilter", "DiskFilter")),
+    Filter("Placement", _offered),
 )
 
 

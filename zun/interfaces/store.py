@@ -100,6 +100,10 @@ class Transaction(Protocol):
         that come after all others. It sees what everybody who told before has committed. It may read, and must not write.
         """
 
+    def after(self, then: Callable[[], None]) -> None:
+        """``then`` is called once when the transaction has been committed, and never where it was not, by the thread that has written: it
+        must neither wait nor raise."""
+
     def lock(self, name: str) -> None:
         """Wait until no other transaction holds this name, and hold it until this one ends. For sums that must not be raced."""
 

@@ -55,7 +55,7 @@ def decisions(
     conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agents, clock: Clock, rounds: rpc.Rounds, hearing: Hearing
 ) -> Decisions:
     """``plugs`` are asked only what they would refuse; ``rounds`` is whoever goes on with what was decided."""
-    inventory = LocalInventory(clock, conf.compute.service_down_time, hearing)
+    inventory = LocalInventory(store, clock, conf.compute.service_down_time, hearing)
     poke = poker(rounds.place, agents)
     defaults = decided(conf)
     down = conf.compute.service_down_time
@@ -95,7 +95,7 @@ class Rounds:
     each decision is one transaction."""
 
     def __init__(self, conf: cfg.ConfigOpts, store: Store, agents: Agents, clock: Clock, hearing: Hearing) -> None:
-        inventory = LocalInventory(clock, conf.compute.service_down_time, hearing)
+        inventory = LocalInventory(store, clock, conf.compute.service_down_time, hearing)
         self._place = Place(store, inventory, clock=clock, poke=lambda host: agents.on(host).look(), rules=scheduler.rules(conf))
         forget = Forget(store, clock=clock, retention=conf.events.retention, most=conf.events.most)
         down = conf.compute.service_down_time
@@ -105,7 +105,7 @@ class Rounds:
         self._sweeping = Pulse("conductor-sweep", self._sweep_all, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
         poke = poker(self.placing.poke, agents)
         # A drain that was under way when this process ended goes on at once.
-        drain = Drain(store, inventory, clock=clock, poke=poke, agents=agents, down_time=down)
+        drain = Drain(store, clock=clock, poke=poke, agents=agents, down_time=down)
         self._draining = Pulse("conductor-drain", drain.run, every=SWEEP_EVERY)
         self.desk = Desk(store, inventory, clock=clock, poke=poke, vault=secrets.vault(conf))
 
@@ -154,7 +154,7 @@ def admin(conf: cfg.ConfigOpts, store: Store, clock: Clock, sweep: Callable[[], 
     """What operators decide. Who has no ``sweep`` leaves it to the service to notice what was decided."""
     down = conf.compute.service_down_time
     configured = decided(conf).quota
-    inventory = LocalInventory(clock, down, hearing)
+    inventory = LocalInventory(store, clock, down, hearing)
     return Admin(store, inventory, clock=clock, configured=configured, service_down_time=down, sweep=sweep, hearing=hearing)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from zun import errors
+from zun.domain.claim import Claim, taken_by
 from zun.domain.host import COMPUTE, DEFAULT_ZONE, Hearing, Host, Service, Standing, always, capacity, standing
 from zun.domain.resources import NAMES, Resources
 from zun.domain.sandbox import Sandbox
 from zun.domain.scheduling import Candidate
-from zun.interfaces.store import ROWS, Transaction
+from zun.interfaces.store import ROWS, Store, Transaction
 
 
 class LocalInventory:
@@ -18,18 +19,21 @@ class LocalInventory:
 
     name = "local"
 
-    def __init__(self, clock: Callable[[], datetime], service_down_time: int, hearing: Hearing = always) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], service_down_time: int, hearing: Hearing = always) -> None:
+        self._store = store
         self._clock = clock
         self._hearing = hearing
         self._service_down_time = service_down_time
 
-    def candidates(self, tx: Transaction) -> list[Candidate]:
-        """Every host that has ever reported."""
+    def candidates(self, sandbox: Sandbox) -> list[Candidate]:
+        """See the Protocol. Every host is offered: the rows say what is free."""
         now, hearing = self._clock(), self._hearing()
-        services = {service.host: service for service in tx.find(Service, {"binary": COMPUTE})}
-        used = tx.total(Sandbox, (*NAMES, ROWS), by="host")
+        with self._store.read() as tx:
+            services = {service.host: service for service in tx.find(Service, {"binary": COMPUTE})}
+            used = tx.total(Sandbox, (*NAMES, ROWS), by="host")
+            hosts = tx.find(Host)
         found = []
-        for host in tx.find(Host):
+        for host in hosts:
             service = services.get(host.hostname)
             known = standing(service, now, self._service_down_time, hearing) if service else Standing.DOWN
             found.append(
@@ -45,41 +49,24 @@ class LocalInventory:
             )
         return found
 
-    def claim(self, tx: Transaction, sandbox: Sandbox, host: str) -> None:
-        """The claim is made by writing the host into the sandbox's row, in this transaction, by the caller; here it is checked."""
-        self._check(tx, host, _claimed(sandbox))
+    def claim(self, claim: Claim) -> None:
+        """The claim is made by writing the row."""
 
-    def resize(self, tx: Transaction, sandbox: Sandbox, to: Resources) -> None:
-        """As :meth:`claim`: only what is more than before must fit."""
-        if sandbox.host is None:
-            return
-        more = to - _claimed(sandbox)
-        self._check(
-            tx,
-            sandbox.host,
-            Resources(cpu=max(0.0, more.cpu), memory=max(0, more.memory), disk=max(0, more.disk), pcpu=max(0, more.pcpu)),
-        )
+    def follow(self, consumer: str) -> None:
+        """There is nothing that could say anything else than the rows."""
 
-    def release(self, tx: Transaction, sandbox: Sandbox) -> None:
-        """The claim ends with the host in the sandbox's row."""
-
-    def _check(self, tx: Transaction, hostname: str, more: Resources) -> None:
-        tx.lock(f"host:{hostname}")
-        host = next(iter(tx.find(Host, {"hostname": hostname})), None)
-        if host is None:
-            raise errors.HostNotFound(id=hostname)
-        taken = tx.total(Sandbox, NAMES, {"host": hostname}).get(None, {})
-        free = capacity(host) - _resources(taken)
-        lacking = free.lacking(more)
+    def check(self, tx: Transaction, sandbox: Sandbox, host: str, to: Resources) -> None:
+        """See the Protocol. Only what is more than before must fit."""
+        more = to - taken_by(sandbox) if sandbox.host == host else to
+        tx.lock(f"host:{host}")
+        row = next(iter(tx.find(Host, {"hostname": host})), None)
+        if row is None:
+            raise errors.HostNotFound(id=host)
+        free = capacity(row) - _resources(tx.total(Sandbox, NAMES, {"host": host}).get(None, {}))
         # A host that is already overfull (its engine reports less than before) may still take what asks for nothing more of that.
-        if lacking is not None and getattr(more, lacking) > 0:
-            raise errors.InsufficientCapacity(
-                host=hostname, resource=lacking, requested=getattr(more, lacking), free=getattr(free, lacking)
-            )
-
-
-def _claimed(sandbox: Sandbox) -> Resources:
-    return Resources(cpu=sandbox.cpu, memory=sandbox.memory, disk=sandbox.disk, pcpu=sandbox.pcpu)
+        lacking = next((name for name in NAMES if getattr(more, name) > max(0, getattr(free, name)) + 1e-9), None)
+        if lacking is not None:
+            raise errors.InsufficientCapacity(host=host, resource=lacking, requested=getattr(more, lacking), free=getattr(free, lacking))
 
 
 def _resources(sums: dict[str, float]) -> Resources:
