@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,89 +15,12 @@ from cloud.services import docker, neutron
 from cloud.services import zun as service
 from cloud.world import World
 from tests.cloud.containers import Zun, address
-from tests.cloud.machines import Machine
+from tests.cloud.networks import group, host_of, left, machine, operator, private, second, six, soon, zun
 from zun.drivers.runtime.docker_http import DockerHttp
 
 CODES = "errors"
 
-
-@pytest.fixture(scope="module")
-def zun(cloud: World, demo: Any) -> Zun:
-    return Zun(cloud, demo)
-
-
-@pytest.fixture(scope="module")
-def operator(cloud: World, admin: Any) -> Zun:
-    return Zun(cloud, admin)
-
-
-@pytest.fixture(scope="module")
-def private(demo: Any) -> Any:
-    return demo.network.find_network("private")
-
-
-@pytest.fixture
-def second(demo: Any) -> Iterator[Any]:
-    """A network without a router, with a route and nobody who answers for names but who gives the addresses."""
-    made = demo.network.create_network(name=f"second-{uuid.uuid4()}")
-    routes = [{"destination": "192.168.77.0/24", "nexthop": "10.20.0.9"}]
-    demo.network.create_subnet(network_id=made.id, ip_version=4, cidr="10.20.0.0/24", host_routes=routes)
-    yield made
-    demo.network.delete_network(made)
-
-
-@pytest.fixture
-def six(demo: Any) -> Iterator[Any]:
-    """A network of IPv6 only."""
-    made = demo.network.create_network(name=f"six-{uuid.uuid4()}")
-    modes = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
-    demo.network.create_subnet(network_id=made.id, ip_version=6, cidr="fd00:66::/64", **modes)
-    yield made
-    demo.network.delete_network(made)
-
-
-@pytest.fixture
-def group(demo: Any) -> Iterator[Any]:
-    made = demo.network.create_security_group(name=f"closed-{uuid.uuid4()}")
-    yield made
-    demo.network.delete_security_group(made)
-
-
-@pytest.fixture
-def left(cloud: World, admin: Any) -> Callable[[], list[str]]:
-    """What there is of containers' networks anywhere, of those that came after the test began."""
-
-    def count() -> list[str]:
-        found = [port.id for port in admin.network.ports() if port.device_owner == "compute:zun"]
-        found += [group.name for group in admin.network.security_groups() if group.name.startswith("zun-")]
-        for host in cloud.hosts:
-            found += [line for line in host.run("ovs-vsctl", "list-ports", "br-int").split() if line.startswith("tap")]
-            found += [line.split()[0] for line in host.run("ip", "-brief", "link").splitlines() if line.startswith("tap")]
-        return found
-
-    before = count()
-    return lambda: [each for each in count() if each not in before]
-
-
-def soon(ask: Callable[[], Any], wanted: Any) -> Any:
-    """What is answered, once it is what is wanted or half a minute is over."""
-    until = time.monotonic() + 30
-    while (heard := ask()) != wanted and time.monotonic() < until:
-        time.sleep(0.2)
-    return heard
-
-
-def host_of(operator: Zun, container: dict[str, Any]) -> str:
-    return str(operator.show(container["uuid"])["host"])
-
-
-def machine(cloud: World, operator: Zun, container: dict[str, Any]) -> Machine:
-    """The container as a place that one talks from."""
-    host = host_of(operator, container)
-    engine = DockerHttp(str(cloud.engine(host)), timeout=60)
-    shown = engine.call("GET", f"/containers/zun-{container['uuid']}/json")
-    engine.close()
-    return Machine(cloud.node(host), shown.data["State"]["Pid"], None)
+__all__ = ["group", "left", "operator", "private", "second", "six", "zun"]
 
 
 def test_containers_on_two_hosts_talk_as_the_groups_permit(
@@ -148,6 +69,7 @@ def test_several_networks_a_port_of_the_users_and_addresses_of_his_choice(
         for interface, known in (("eth0", "10.10.0.77/24"), ("eth1", found[second.id][0]["addr"]), ("eth2", found[six.id][0]["addr"])):
             assert known in zun.run(one["uuid"], f"ip addr show {interface}")
         assert "192.168.77.0/24 via 10.20.0.9 dev eth1" in zun.run(one["uuid"], "ip route")
+        assert "169.254.169.254 via 10.20.0.2 dev eth1" in zun.run(one["uuid"], "ip route")
         again = zun.create(nets=[{"port": mine.id}])
         assert (again.status_code, again.json()[CODES][0]["code"]) == (400, "container.port-not-usable")
     given_back = admin.network.get_port(mine.id)

@@ -1,0 +1,98 @@
+"""Networks for containers of our service, on two hosts, and what is left of them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from cloud.world import World
+from tests.cloud.containers import Zun
+from tests.cloud.machines import Machine
+from zun.drivers.runtime.docker_http import DockerHttp
+
+
+@pytest.fixture(scope="module")
+def zun(cloud: World, demo: Any) -> Zun:
+    return Zun(cloud, demo)
+
+
+@pytest.fixture(scope="module")
+def operator(cloud: World, admin: Any) -> Zun:
+    return Zun(cloud, admin)
+
+
+@pytest.fixture(scope="module")
+def private(demo: Any) -> Any:
+    return demo.network.find_network("private")
+
+
+@pytest.fixture
+def second(demo: Any) -> Iterator[Any]:
+    """A network without a router, with routes (one to whoever has metadata, as isolated networks may have) and nobody who answers for names
+    but who gives the addresses."""
+    made = demo.network.create_network(name=f"second-{uuid.uuid4()}")
+    routes = [
+        {"destination": "192.168.77.0/24", "nexthop": "10.20.0.9"},
+        {"destination": "169.254.169.254/32", "nexthop": "10.20.0.2"},
+    ]
+    demo.network.create_subnet(network_id=made.id, ip_version=4, cidr="10.20.0.0/24", host_routes=routes)
+    yield made
+    demo.network.delete_network(made)
+
+
+@pytest.fixture
+def six(demo: Any) -> Iterator[Any]:
+    """A network of IPv6 only."""
+    made = demo.network.create_network(name=f"six-{uuid.uuid4()}")
+    modes = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
+    demo.network.create_subnet(network_id=made.id, ip_version=6, cidr="fd00:66::/64", **modes)
+    yield made
+    demo.network.delete_network(made)
+
+
+@pytest.fixture
+def group(demo: Any) -> Iterator[Any]:
+    made = demo.network.create_security_group(name=f"closed-{uuid.uuid4()}")
+    yield made
+    demo.network.delete_security_group(made)
+
+
+@pytest.fixture
+def left(cloud: World, admin: Any) -> Callable[[], list[str]]:
+    """What there is of containers' networks anywhere, of those that came after the test began."""
+
+    def count() -> list[str]:
+        found = [port.id for port in admin.network.ports() if port.device_owner == "compute:zun"]
+        found += [group.name for group in admin.network.security_groups() if group.name.startswith("zun-")]
+        for host in cloud.hosts:
+            found += [line for line in host.run("ovs-vsctl", "list-ports", "br-int").split() if line.startswith("tap")]
+            found += [line.split()[0] for line in host.run("ip", "-brief", "link").splitlines() if line.startswith("tap")]
+        return found
+
+    before = count()
+    return lambda: [each for each in count() if each not in before]
+
+
+def soon(ask: Callable[[], Any], wanted: Any) -> Any:
+    """What is answered, once it is what is wanted or half a minute is over."""
+    until = time.monotonic() + 30
+    while (heard := ask()) != wanted and time.monotonic() < until:
+        time.sleep(0.2)
+    return heard
+
+
+def host_of(operator: Zun, container: dict[str, Any]) -> str:
+    return str(operator.show(container["uuid"])["host"])
+
+
+def machine(cloud: World, operator: Zun, container: dict[str, Any]) -> Machine:
+    """The container as a place that one talks from."""
+    host = host_of(operator, container)
+    engine = DockerHttp(str(cloud.engine(host)), timeout=60)
+    shown = engine.call("GET", f"/containers/zun-{container['uuid']}/json")
+    engine.close()
+    return Machine(cloud.node(host), shown.data["State"]["Pid"], None)

@@ -1,0 +1,193 @@
+"""The suite of network drivers, run in a compute node by ``test_network_suite.py``: the driver as the node's agent has it, with the real
+Neutron, switch and kernel. Not found by pytest unless it is named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openstack
+import pytest
+from oslo_config import cfg
+
+from cloud import world
+from cloud.services import settings
+from cloud.world import REGION, World
+from zun import conf as zun_conf
+from zun import errors
+from zun.conformance.network import Ground, NetworkSuite, wish
+from zun.drivers.network.cloud import OWNER
+from zun.interfaces.network import Network
+from zun.interfaces.runtime import SandboxState
+from zun.wiring import network as wiring
+
+CIDRS = {4: "10.{}.0.0/24", 6: "fd00:77:{}::/64"}
+SLAAC = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
+
+
+class RealGround(Ground):
+    """A project of its own, whose things an administrator makes, and looks at."""
+
+    def __init__(self, admin: Any) -> None:
+        self._admin = admin
+        self._nets = admin.network
+        self.project = admin.identity.create_project(name=f"suite-{uuid.uuid4()}").id
+        self._made: list[Any] = []
+        self._boxes: list[subprocess.Popen[bytes]] = []
+        self._second = 0
+
+    def network(self, *, external: bool = False, versions: tuple[int, ...] = (4,)) -> str:
+        # Which of two is the older one is told in seconds.
+        while int(time.time()) <= self._second:
+            time.sleep(0.05)
+        owner = self._admin.current_project_id if external else self.project
+        made = self._nets.create_network(name=f"suite-{uuid.uuid4()}", project_id=owner, is_router_external=external)
+        self._made.append(made)
+        for version in versions:
+            modes = SLAAC if version == 6 else {}
+            self._nets.create_subnet(
+                network_id=made.id, project_id=owner, ip_version=version, cidr=CIDRS[version].format(40 + len(self._made)), **modes
+            )
+        self._second = int(time.time())
+        return str(made.id)
+
+    def port(self, network: str) -> str:
+        return str(self._nets.create_port(network_id=network, project_id=self.project).id)
+
+    def group(self) -> str:
+        return str(self._nets.create_security_group(name=f"suite-{uuid.uuid4()}", project_id=self.project).id)
+
+    def shown(self, port: str) -> dict[str, Any] | None:
+        found = self._nets.find_port(port)
+        if found is None:
+            return None
+        return {"device_id": found.device_id, "host": found.binding_host_id, "groups": found.security_group_ids}
+
+    def left(self, device: str) -> list[str]:
+        found = [port.id for port in self._nets.ports(device_id=device) if port.device_owner == OWNER]
+        found += [group.id for group in self._nets.security_groups(name=f"zun-{device}")]
+        find = ["ovs-vsctl", "--bare", "--columns=name", "find", "Interface", f"external_ids:vm-uuid={device}"]
+        found += subprocess.run(find, capture_output=True, text=True, check=True).stdout.split()
+        return found
+
+    def sandbox(self) -> SandboxState:
+        before = os.readlink("/proc/self/ns/net")  # noqa: PTH115 - it is no path that it leads to
+        box = subprocess.Popen(["unshare", "--net", "sleep", "600"])
+        self._boxes.append(box)
+        place = f"/proc/{box.pid}/ns/net"
+        while (network := os.readlink(place)) == before:  # noqa: PTH115
+            time.sleep(0.01)
+        return SandboxState(uuid=str(uuid.uuid4()), engine_id=str(uuid.uuid4()), running=True, hostname="box", netns=place, network=network)
+
+    def taps(self) -> set[str]:
+        """The host's ends of wires, of whoever they are."""
+        links = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
+        return {line.split("@")[0] for line in links.splitlines() if line.startswith("tap")}
+
+    def close(self) -> None:
+        """Nothing of it is left."""
+        for box in self._boxes:
+            box.kill()
+            box.wait()
+        for net in self._made:
+            for port in self._nets.ports(network_id=net.id):
+                if port.device_owner != "network:dhcp":
+                    self._nets.delete_port(port)
+            self._nets.delete_network(net)
+        for group in self._nets.security_groups(project_id=self.project):
+            self._nets.delete_security_group(group)
+        self._admin.identity.delete_project(self.project)
+
+
+@pytest.fixture(scope="module")
+def here() -> World:
+    return world.load()
+
+
+@pytest.fixture(scope="module")
+def ground(here: World) -> Iterator[RealGround]:
+    admin = openstack.connect(region_name=REGION, load_yaml_config=False, load_envvars=False, **here.account("admin"))
+    made = RealGround(admin)
+    yield made
+    made.close()
+    admin.close()
+
+
+def configured(here: World, **changes: Any) -> cfg.ConfigOpts:
+    """What the agent of this node is configured with, but for these."""
+    file = settings.folder(here.node(os.environ["SUITE_NODE"]), "zun") / "zun.conf"
+    conf = zun_conf.new()
+    conf(["--config-file", str(file)], project="zun", default_config_files=[])
+    for name, value in changes.items():
+        conf.set_override(name, value, group="neutron" if name == "vif_plugging_timeout" else None)
+    return conf
+
+
+class TestNeutron(NetworkSuite):
+    """The driver keeps every promise with the real thing."""
+
+    @pytest.fixture(scope="class")
+    def network(self, here: World) -> Network:
+        return wiring.driver(configured(here))
+
+
+def _taps(ground: RealGround, plug: Any) -> set[str]:
+    before = ground.taps()
+    plug()
+    return ground.taps() - before
+
+
+@pytest.mark.parametrize(
+    ("bound_to", "error"), [("host-of-nobody", errors.BindingFailed), ("the-other-host", errors.PortNotActive)], ids=["unbound", "inactive"]
+)
+def test_a_port_that_comes_to_nothing_says_why_and_leaves_nothing(
+    here: World, ground: RealGround, bound_to: str, error: type[Exception]
+) -> None:
+    other = next(node.name for node in here.hosts if node.name != os.environ["SUITE_NODE"])
+    network = wiring.driver(configured(here, host=other if bound_to == "the-other-host" else bound_to, vif_plugging_timeout=2.0))
+    sandbox = network.choose(wish(ground, nets=[{"network": ground.network()}], exposed_ports={"80/tcp": {}}), external=False)
+    device = str(uuid.uuid4())
+
+    def plug() -> None:
+        with pytest.raises(error, match=other if bound_to == "the-other-host" else bound_to):
+            network.plug(sandbox, device, ground.sandbox())
+
+    taps = _taps(ground, plug)
+    assert ground.left(device)
+    network.unplug(device)
+    assert ground.left(device) == []
+    assert not taps & ground.taps()
+    assert network.files(device) == []
+
+
+def inside(state: SandboxState, *command: str) -> str:
+    done = subprocess.run(["nsenter", f"--net={state.netns}", *command], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_a_network_of_ipv6_only_and_one_of_both_are_had_as_neutron_says(here: World, ground: RealGround) -> None:
+    network = wiring.driver(configured(here))
+    six, both = ground.network(versions=(6,)), ground.network(versions=(4, 6))
+    sandbox = network.choose(wish(ground, nets=[{"network": six}, {"network": both}]), external=False)
+    device, state = str(uuid.uuid4()), ground.sandbox()
+    given = network.plug(sandbox, device, state)
+    try:
+        for place, (net, versions) in enumerate([(six, [6]), (both, [4, 6])]):
+            assert sorted(each["version"] for each in given.addresses[net]) == versions
+            shown = inside(state, "ip", "address", "show", f"eth{place}")
+            for each in given.addresses[net]:
+                assert f"{each['addr']}/{24 if each['version'] == 4 else 64}" in shown
+            # An address that waits for the detection of another one like it could not be used yet.
+            assert "tentative" not in shown
+        # The addresses that SLAAC would make are those that Neutron has told, and no others are made by advertisements.
+        assert len(inside(state, "ip", "-6", "-oneline", "address", "show", "scope", "global").splitlines()) == 2
+        assert "default via fd00:77:" in inside(state, "ip", "-6", "route")
+        assert Path(network.files(device)[0].source).read_text().count("nameserver") >= 1
+    finally:
+        network.unplug(device)
+    assert ground.left(device) == []
