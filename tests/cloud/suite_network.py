@@ -68,6 +68,9 @@ class RealGround(Ground):
             return None
         return {"device_id": found.device_id, "host": found.binding_host_id, "groups": found.security_group_ids}
 
+    def lose(self, port: str) -> None:
+        self._nets.delete_port(port)
+
     def left(self, device: str) -> list[str]:
         found = [port.id for port in self._nets.ports(device_id=device) if port.device_owner == OWNER]
         found += [group.id for group in self._nets.security_groups(name=f"zun-{device}")]
@@ -155,7 +158,7 @@ def test_a_port_that_comes_to_nothing_says_why_and_leaves_nothing(
 
     def plug() -> None:
         with pytest.raises(error, match=other if bound_to == "the-other-host" else bound_to):
-            network.plug(sandbox, device, ground.sandbox())
+            network.settle(network.plug(sandbox, device, ground.sandbox()))
 
     taps = _taps(ground, plug)
     assert ground.left(device)
@@ -176,6 +179,7 @@ def test_a_network_of_ipv6_only_and_one_of_both_are_had_as_neutron_says(here: Wo
     sandbox = network.choose(wish(ground, nets=[{"network": six}, {"network": both}]), external=False)
     device, state = str(uuid.uuid4()), ground.sandbox()
     given = network.plug(sandbox, device, state)
+    network.settle(given)
     try:
         for place, (net, versions) in enumerate([(six, [6]), (both, [4, 6])]):
             assert sorted(each["version"] for each in given.addresses[net]) == versions

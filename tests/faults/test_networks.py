@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,12 +28,18 @@ class Place:
         self.neutron = FakeNeutron()
         self.wires = FakeWires(self.neutron)
         ticks = itertools.count()
-        activity = Activity(self.neutron, host="one", timeout=5, clock=lambda: float(next(ticks)), sleep=lambda seconds: None)
+        self.meanwhile: list[Callable[[], object]] = []
+        activity = Activity(self.neutron, host="one", timeout=5, clock=lambda: float(next(ticks)), sleep=self.wait)
         ports = Ports(self.neutron, host="one")
         self.network = NeutronNetwork(self.neutron, ports, activity, lambda: self.wires, Names(folder / "names"))
         self.first, self.second = (self.neutron.add_network(ME.project_id).id for _ in range(2))
         self.groups = [self.neutron.make_group(name, "", ME.project_id).id for name in ("one", "other")]
         self.world = World(folder, network=self.network)
+
+    def wait(self, seconds: float) -> None:
+        """What happens while a port is waited for."""
+        if self.meanwhile:
+            self.meanwhile.pop()()
 
     def ask(self, verb: str, container: Container | None) -> Container:
         """Ask for work, of which nothing is done yet."""
@@ -135,6 +141,31 @@ def test_an_agent_that_is_killed_is_followed_by_one_that_does_it(place: Place, v
     wanted = {"network_attach": {place.first, place.second}, "network_detach": set()}.get(verb, {place.first})
     assert place.nets() == wanted
     is_sound(place, container)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["a container", "a capsule"])
+def test_a_deletion_does_not_wait_for_a_port_that_is_not_active(place: Place, whole: bool) -> None:
+    place.neutron.lively = False
+    world = place.world
+    reasons: list[str] = []
+
+    def delete() -> None:
+        if whole:
+            world.verbs.delete_capsule(ME, world.sandbox(container))
+        else:
+            world.delete(container, settle=False, force=True)
+        world.lives["one"].beat("agent-claims")
+
+    def give_up() -> None:
+        reasons.append("it waited on")
+        place.neutron.lively = True
+
+    place.meanwhile += [give_up, delete]
+    container = world.create_capsule({}, {}, settle=False)[0] if whole else world.create(settle=False)
+    world.settle()
+    assert world.containers() == []
+    assert reasons == []
+    is_gone(place)
 
 
 def test_every_verb_that_changes_networks_is_here() -> None:

@@ -93,7 +93,7 @@ def begin_network(job: Job) -> None:
 
 def await_network(job: Job) -> None:
     """Wait until the sandbox's addresses can be used."""
-    job.plugs.network.settle(job.plugged)
+    job.plugs.network.settle(job.plugged, job.cancelled)
 
 
 def plug_network(job: Job) -> None:

@@ -92,7 +92,7 @@ def change_network(job: Job) -> None:
     create.ensure_sandbox(job)
     if job.state is not None:
         job.plugged = job.plugs.network.change(job.sandbox, job.device, job.state, job.action.action, job.action.arguments)
-        job.plugs.network.settle(job.plugged)
+        job.plugs.network.settle(job.plugged, job.cancelled)
 
 
 def undo_attachment(job: Job) -> None:

@@ -36,6 +36,10 @@ class Ground:
         """``device_id``, ``host`` and ``groups`` of a port, or None."""
         raise NotImplementedError
 
+    def lose(self, port: str) -> None:
+        """Delete a port, as its project may at any time."""
+        raise NotImplementedError
+
     def left(self, device: str) -> list[str]:
         """Whatever there is of a device: ports, wires, security groups."""
         raise NotImplementedError
@@ -190,6 +194,28 @@ class NetworkSuite:
         sandbox = replace(sandbox, addresses={})
         assert network.plug(sandbox, device, state).addresses == {}
         assert network.restore(sandbox, device, state).addresses == {}
+
+    def test_what_somebody_has_deleted_is_lost_alone_and_leaves_nothing(
+        self, network: Network, ground: Ground, device: str, plugged: Callable[..., Any]
+    ) -> None:
+        first, second = ground.network(), ground.network()
+        sandbox, state, given = plugged(nets=[{"network": first}, {"network": second}])
+        sandbox = replace(sandbox, engine_id=state.engine_id, addresses=given.addresses)
+        ground.lose(given.addresses[first][0]["port"])
+        chosen = network.choose_change(sandbox, device, "network_detach", {"network": first}, external=False)
+        after = network.change(sandbox, device, state, "network_detach", chosen)
+        assert set(after.addresses) == {second}
+        ground.lose(given.addresses[second][0]["port"])
+        assert network.restore(replace(sandbox, engine_id="another"), device, state).addresses == {}
+        network.unplug(device)
+        assert ground.left(device) == []
+
+    def test_what_is_deleted_while_it_is_waited_for_ends_the_wait(self, network: Network, ground: Ground, device: str) -> None:
+        sandbox = network.choose(wish(ground, nets=[{"network": ground.network()}]), external=False)
+        given = network.plug(sandbox, device, ground.sandbox())
+        ground.lose(next(iter(given.addresses.values()))[0]["port"])
+        with pytest.raises(errors.BindingFailed):
+            network.settle(given)
 
     def test_an_attachment_is_undone(self, network: Network, ground: Ground, device: str, plugged: Callable[..., Any]) -> None:
         first, second = ground.network(), ground.network()

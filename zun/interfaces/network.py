@@ -9,7 +9,7 @@ All calls may raise :class:`~zun.errors.NetworkUnavailable` (the network service
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -73,8 +73,9 @@ class Network(Protocol):
         Raises BindingFailed, WiringFailed.
         """
 
-    def settle(self, plugged: Plugged) -> None:
-        """Wait until what was plugged can be used. Raises BindingFailed, PortNotActive."""
+    def settle(self, plugged: Plugged, cancelled: Callable[[], None] = lambda: None) -> None:
+        """Wait until what was plugged can be used; ``cancelled`` is asked meanwhile, and raises to give up. Raises BindingFailed,
+        PortNotActive."""
 
     def restore(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
         """Give back what the sandbox had when it was last plugged: it runs anew, or something was lost. As :meth:`plug`."""

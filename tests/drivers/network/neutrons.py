@@ -204,6 +204,9 @@ class FakeGround(Ground):
         found = self.neutron.port(port)
         return None if found is None else {"device_id": found.device_id, "host": found.host, "groups": found.security_groups}
 
+    def lose(self, port: str) -> None:
+        self.neutron.delete_port(port)
+
     def left(self, device: str) -> list[str]:
         ports = [port.id for port in self.neutron.ports(device_id=device, device_owner=OWNER)]
         return [*ports, *self.wires.left(device), *(group.id for group in self.neutron.groups(name=f"zun-{device}"))]

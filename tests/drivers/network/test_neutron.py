@@ -73,6 +73,17 @@ def test_a_port_that_never_becomes_active_ends_the_wait(network: NeutronNetwork,
     assert ground.left(one) == []
 
 
+def test_who_waits_for_a_port_may_give_up(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    neutron.lively = False
+    plugged = network.plug(network.choose(wish(ground, nets=[{"network": ground.network()}]), external=False), device(), ground.sandbox())
+
+    def cancelled() -> None:
+        raise errors.Cancelled
+
+    with pytest.raises(errors.Cancelled):
+        network.settle(plugged, cancelled)
+
+
 def test_what_a_broken_switch_leaves_is_taken_away(network: NeutronNetwork, ground: FakeGround, wires: FakeWires) -> None:
     wires.broken = True
     one = device()

@@ -44,17 +44,18 @@ class Activity:
         self._asked_for: frozenset[str] = frozenset()
         self._asked_at = float("-inf")
 
-    def wait(self, ports: set[str]) -> None:
-        """Wait for all of them. Raises BindingFailed, PortNotActive, NetworkUnavailable, NetworkRefused."""
+    def wait(self, ports: set[str], cancelled: Callable[[], None] = lambda: None) -> None:
+        """Wait for all of them. Raises BindingFailed, PortNotActive, NetworkUnavailable, NetworkRefused, and what ``cancelled`` raises to
+        give up."""
         with self._wanting:
             self._wanted.update(ports)
         try:
-            self._wait(set(ports))
+            self._wait(set(ports), cancelled)
         finally:
             with self._wanting:
                 self._wanted -= Counter(ports)
 
-    def _wait(self, wanted: set[str]) -> None:
+    def _wait(self, wanted: set[str], cancelled: Callable[[], None]) -> None:
         begun = self._clock()
         while wanted:
             now = self._clock()
@@ -70,6 +71,7 @@ class Activity:
                 raise errors.PortNotActive(port=min(wanted), seconds=round(self._timeout), host=self._host)
             if wanted:
                 self._sleep(pause)
+                cancelled()
 
     def _look(self, ports: set[str], since: float) -> dict[str, Port]:
         """What Neutron says of these, asked after ``since``; what somebody else has asked is as good."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zun import errors
@@ -44,7 +44,7 @@ class EngineNetwork:
     def begin(self, sandbox: Sandbox, device: str, *, again: bool) -> None:
         """There is nobody else to begin anything."""
 
-    def settle(self, plugged: Plugged) -> None:
+    def settle(self, plugged: Plugged, cancelled: Callable[[], None] = lambda: None) -> None:
         """There is nothing to wait for."""
 
     def plug(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:

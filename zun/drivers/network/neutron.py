@@ -75,9 +75,9 @@ class NeutronNetwork:
             for port in self._ports.ensure(sandbox, device, again=again):
                 self._wires.lay(port, device)
 
-    def settle(self, plugged: Plugged) -> None:
+    def settle(self, plugged: Plugged, cancelled: Callable[[], None] = lambda: None) -> None:
         """See the Protocol."""
-        self._activity.wait(set(plugged.awaited))
+        self._activity.wait(set(plugged.awaited), cancelled)
 
     def plug(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
         """A sandbox that was plugged before has the ports that it has; for a new one they are made."""
@@ -94,7 +94,7 @@ class NeutronNetwork:
         same = sandbox.engine_id == state.engine_id and addresses
         if same and self._wires.connected(state, addresses) and ports <= set(self._wires.left(device)):
             return Plugged(addresses=sandbox.addresses)
-        return self._connect(sandbox, device, state, self._ports.of(device))
+        return self._reconnect(sandbox, device, state)
 
     def change(self, sandbox: Sandbox, device: str, state: SandboxState, verb: str, wish: Mapping[str, Any]) -> Plugged:
         """See the Protocol."""
@@ -104,7 +104,7 @@ class NeutronNetwork:
             self._detach(device, wish["network"])
         else:
             self._ports.change_group(device, wish["name"], member=verb == "add_security_group")
-        return self._connect(sandbox, device, state, self._ports.of(device))
+        return self._reconnect(sandbox, device, state)
 
     def undo_change(self, sandbox: Sandbox, device: str, state: SandboxState, verb: str, wish: Mapping[str, Any]) -> None:
         """A network that could not be attached is detached; what else was changed is where its user wanted it."""
@@ -132,6 +132,13 @@ class NeutronNetwork:
             if port.network_id == network_id:
                 self._wires.disconnect(port.id, device)
                 self._ports.release(port)
+
+    def _reconnect(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
+        """Have what Neutron has of the device now: of a port that somebody has deleted there is no wire any more."""
+        ports = self._ports.of(device)
+        for port_id in sorted(set(self._wires.left(device)) - {port.id for port in ports}):
+            self._wires.disconnect(port_id, device)
+        return self._connect(sandbox, device, state, ports)
 
     def _connect(self, sandbox: Sandbox, device: str, state: SandboxState, ports: list[Port]) -> Plugged:
         """Have a wire to each port, and the names."""
