@@ -102,7 +102,7 @@ def test_hosts_are_chosen_by_all_filters_and_spread_over_unless_the_operator_say
     conf.set_override("enabled_filters", ["RuntimeFilter", "RamFilter"], group="scheduler")
     conf.set_override("cpu_weight_multiplier", -2.5, group="scheduler")
     rules = scheduler.rules(conf)
-    assert [each.name for each in rules.filters] == ["host", "service", "runtime", "dedicated cores", "room"]
+    assert [each.name for each in rules.filters] == ["host", "service", "runtime", "dedicated cores", "room", "Placement"]
     assert rules.weights == {"ram": 1.0, "cpu": -2.5, "sandbox": 1.0}
 
 

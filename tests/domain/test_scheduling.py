@@ -15,7 +15,7 @@ from zun.domain.scheduling import FILTERS, Candidate, Rules, Wanted, choose, ena
 EMPTY = Resources()
 
 
-def host(name="one", *, used=EMPTY, up=True, disabled=False, zone="nova", sandboxes=0, **facts):
+def host(name="one", *, used=EMPTY, up=True, disabled=False, zone="nova", sandboxes=0, offered=True, **facts):
     own = {
         "cpus": 4,
         "mem_total": 1000,
@@ -31,6 +31,7 @@ def host(name="one", *, used=EMPTY, up=True, disabled=False, zone="nova", sandbo
         disabled=disabled,
         availability_zone=zone,
         sandboxes=sandboxes,
+        offered=offered,
     )
 
 
@@ -84,6 +85,7 @@ RULES = [
     ("all that is left", wanted(cpu=1.0, memory=100, disk=3), host(used=Resources(cpu=3.0, memory=900, disk=7)), True, ""),
     ("more memory than is left", wanted(memory=101), host(used=Resources(memory=900)), False, "room"),
     ("more cores than are left", wanted(cpu=1.1), host(used=Resources(cpu=3.0)), False, "room"),
+    ("what another account has no room for", wanted(), host(offered=False), False, "Placement"),
     ("more disk than is left", wanted(disk=4), host(used=Resources(disk=7)), False, "room"),
 ]
 
@@ -126,6 +128,7 @@ def test_a_filter_that_is_not_enabled_lets_everything_pass():
         (wanted(), host(disabled=True), "service"),
         (wanted(memory=1001), host(), "room"),
         (wanted(pcpu=1), host(), "dedicated cores"),
+        (wanted(), host(offered=False), "Placement"),
     ],
 )
 def test_some_filters_cannot_be_left_out(asked, candidate, name):
