@@ -158,10 +158,15 @@ def _free_port() -> int:
 @pytest.fixture(scope="module")
 def distributed(engine: Dockerd, mariadb: Server, broker: RabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Distributed]:
     """A distributed service for the tests of a module, running, on an empty database: whatever they end they begin again."""
-    with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
+    yield from running(tmp_path_factory.mktemp("distributed"), engine, mariadb, broker)
+
+
+def running(folder: Path, engine: Dockerd, server: Server, broker: RabbitMQ) -> Iterator[Distributed]:
+    """A distributed service on an empty database of a server."""
+    with closing(server.connect()) as connection, closing(connection.cursor()) as cursor:
         cursor.execute("DROP DATABASE IF EXISTS distributed")
-        cursor.execute("CREATE DATABASE distributed CHARACTER SET utf8mb4")
-    made = Distributed(tmp_path_factory.mktemp("distributed"), engine, mariadb.url("distributed"), broker)
+        cursor.execute("CREATE DATABASE distributed")
+    made = Distributed(folder, engine, server.url("distributed"), broker)
     try:
         made.start()
         yield made

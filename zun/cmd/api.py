@@ -20,6 +20,8 @@ LAST_ANSWERS = 3
 class Served:
     """A worker of the API, with waitress in front of it."""
 
+    farewell = LAST_ANSWERS + 2.0
+
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         """Raises OSError that names the address, and what the API raises."""
         family = socket.AF_INET6 if ":" in conf.api.host_ip else socket.AF_INET

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -23,13 +24,16 @@ STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
 class Process(Protocol):
-    """What serves."""
+    """What serves. After ``farewell`` seconds of stopping its process ends all the same: what others have not answered by then (a conductor
+    that is away, a broker) they may not answer for a minute, and nothing is lost by an end at any line."""
+
+    farewell: float
 
     def start(self) -> None:
         """Begin, in threads of its own."""
 
     def stop(self) -> None:
-        """End, within seconds."""
+        """End."""
 
 
 def configure(prog: str, arguments: Sequence[str], files: list[str] | None = None) -> cfg.ConfigOpts:
@@ -62,7 +66,9 @@ def run(prog: str, arguments: Sequence[str] | None, make: Callable[[cfg.ConfigOp
     LOG.info("%s serves as %s", prog, conf.host)
     signal.sigwait(STOPPING)
     LOG.info("%s stops", prog)
-    process.stop()
+    stopping = threading.Thread(target=process.stop, name="stopping", daemon=True)
+    stopping.start()
+    stopping.join(process.farewell)
     logging.shutdown()
     # Calls that still wait for their answers are in threads that Python would wait for: for a minute, where nobody is left to answer.
     os._exit(0)

@@ -16,6 +16,8 @@ from zun.wiring.parts import deployment, utcnow
 class Compute:
     """A host's agent."""
 
+    farewell = 2.0
+
     def __init__(self, conf: cfg.ConfigOpts, *, fault: saga.FaultPoint = saga.no_fault) -> None:
         """Raises OSError where the state folder cannot be used, ValueError for what cannot be used of the configuration."""
         self._bus = messaging.Bus(conf)
@@ -35,7 +37,7 @@ class Compute:
 
     def stop(self) -> None:
         """End. Containers go on."""
-        self._server.stop()
         self._doors.stop()
         self._agent.stop()
+        self._server.stop()
         self._bus.stop()

@@ -16,6 +16,9 @@ from zun.wiring.parts import utcnow
 class Conducting:
     """A conductor."""
 
+    #: the library waits five seconds for a message at most
+    farewell = 8.0
+
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         """Raises StoreUnavailable, ValueError for what cannot be used of the configuration, DatabaseOutdated."""
         if not revision.is_newest(conf.database.connection):

@@ -15,6 +15,8 @@ from zun.wsproxy.sse import EventStreams
 class StreamProxy:
     """A stream proxy."""
 
+    farewell = 2.0
+
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         """Raises OSError where it cannot listen."""
         self._bus = messaging.Bus(conf)
@@ -32,6 +34,6 @@ class StreamProxy:
 
     def stop(self) -> None:
         """Close every stream."""
-        self._server.stop()
         self._proxy.stop()
+        self._server.stop()
         self._bus.stop()
