@@ -6,6 +6,7 @@ Use the fixture ``dockerd`` for one engine shared by a test session, or :class:`
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -47,6 +48,10 @@ class Dockerd:
         """Start it and wait until it answers; running already is success."""
         if self._process is not None:
             return
+        with _one_at_a_time():
+            self._start()
+
+    def _start(self) -> None:
         self._make_bridge()
         for stale in (self.root / "docker.pid", Path(self.socket)):
             stale.unlink(missing_ok=True)
@@ -139,6 +144,17 @@ class Dockerd:
         subprocess.run(["ip", "link", "add", self._bridge, "type", "bridge"], check=True)
         subprocess.run(["ip", "address", "add", f"{_free_network()}.1/24", "dev", self._bridge], check=True)
         subprocess.run(["ip", "link", "set", self._bridge, "up"], check=True)
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Engines that begin at the same moment choose the same network, and fall over each other's chains of iptables."""
+    folder = os.open("/run", os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _free_network() -> str:

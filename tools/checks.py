@@ -35,6 +35,8 @@ PACKAGES = (
     "shellcheck",
 )
 CLOUD_TESTS = "tests/cloud"
+#: Files of tests go to processes of their own, each with servers of its own: most of their time is waiting.
+_SPREAD = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
 #: Short, because sockets lie below it.
 _TEMPORARY = Path(tempfile.gettempdir())
 _PREFIX = "zt-"
@@ -77,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         if not arguments:
             subprocess.run([sys.executable, "-m", "tools.sizes", "zun", "tools", "cloud", "tests", "bench"], check=False)
         # Those on the cloud come after, when nothing else needs the machine.
-        tests = Check("tests (pytest)", [venv.program("python"), "-m", "pytest", *(arguments or [f"--ignore={CLOUD_TESTS}"])])
+        tests = Check("tests (pytest)", [venv.program("python"), "-m", "pytest", *(arguments or [*_SPREAD, f"--ignore={CLOUD_TESTS}"])])
         results.append(_run(tests, variables, progress))
         if not arguments:
             results += _on_the_cloud(venv, variables, progress)
