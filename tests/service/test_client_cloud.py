@@ -125,7 +125,7 @@ def test_floating_ips(openstack: Official, service: OnCloud, cloud: Any, web: st
 
 
 def test_containers_begin_in_networks_of_their_users_choice(
-    openstack: Official, service: OnCloud, cloud: Any, gone: Any, port: Any, group: Any, second: Any
+    openstack: Official, service: OnCloud, cloud: Any, port: Any, group: Any, second: Any, gone: Any
 ) -> None:
     for name in ("one", "two", "three"):
         gone(name)
