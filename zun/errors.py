@@ -56,6 +56,10 @@ class PortNotUsable(BadRequest):
     text = "Port {id} cannot be used: {why}"
 
 
+class VolumeNotUsable(BadRequest):
+    text = "Volume {id} cannot be used: {why}"
+
+
 class SecurityGroupNotFound(BadRequest):
     """400 and not 404, as the contract has it."""
 
@@ -120,6 +124,13 @@ class ExternalNetworkAttachForbidden(ZunError):
     text = "Network {id} is external and not shared: policy doesn't allow containers in it."
 
 
+class NewVolumeForbidden(ZunError):
+    """The volume service does not let the project have another volume. ``reason`` is its own sentence."""
+
+    status = 403
+    text = "No volume of {size} GiB can be made: {reason}"
+
+
 class OverQuota(ZunError):
     status = 403
     text = "Quota exceeded for {resource}: requested {requested}, in use {in_use}, limit {limit}."
@@ -151,6 +162,10 @@ class NetworkNotFound(NotFound):
 
 class PortNotFound(NotFound):
     text = "Port {id} could not be found."
+
+
+class VolumeNotFound(NotFound):
+    text = "Volume {id} could not be found."
 
 
 class ActionNotFound(NotFound):
@@ -360,6 +375,10 @@ class InventoryUnavailable(ServiceUnavailable):
     text = "Placement does not answer: {reason}"
 
 
+class VolumesUnavailable(ServiceUnavailable):
+    text = "The volume service does not answer: {reason}"
+
+
 class RpcUnavailable(ServiceUnavailable):
     text = "No answer from {target} within {seconds} seconds."
 
@@ -386,6 +405,18 @@ class PortNotActive(ZunError):
 
 class WiringFailed(ZunError):
     text = "Port {port} could not be plugged: {reason}"
+
+
+class VolumesRefused(ZunError):
+    """The volume service answered, and the answer is no. ``reason`` is its own sentence."""
+
+    text = "The volume service refused: {reason}"
+
+
+class VolumeFailed(ZunError):
+    """A volume could not be had in a container, or taken off its host."""
+
+    text = "Volume {id}: {reason}"
 
 
 class ImagePullFailed(ZunError):

@@ -105,8 +105,9 @@ class Call:
 
     @property
     def connecting(self) -> Caller:
-        """The caller, with whether he may have containers in external networks."""
-        return replace(self.caller, external_networks=self.parts.policy.allows("network:attach_external_network", self.context))
+        """The caller, with whether he may have containers in external networks, and his token."""
+        allowed = self.parts.policy.allows("network:attach_external_network", self.context)
+        return replace(self.caller, external_networks=allowed, token=self.context.auth_token or "")
 
     @property
     def is_admin(self) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
 
 from zun.api import wishes
-from zun.api.grammar import Leaf, Many, Member, Node, Object, Reader, refused, wrong
+from zun.api.grammar import Leaf, Many, Member, Node, Object, Reader, wrong
 from zun.api.reading import Place
 from zun.api.wishes import MOST_PORTS, MOST_VOLUMES, TEXTS
 from zun.domain import kinds, structures
@@ -174,7 +175,7 @@ def entry(read: Json, reader: Reader, *, may_pull: bool) -> dict[str, Any]:
 
 
 def _volumes(spec: Json, containers: list[dict[str, Any]]) -> list[Json]:
-    """The volumes of the capsule. Raises InvalidValue for one that is none or that nobody mounts, NotOffered for one of Cinder's."""
+    """The volumes of the capsule. Raises InvalidValue for one that is none or that nobody mounts."""
     mounted = {mount["volume"] for each in containers for mount in each["volume_mounts"]}
     asked = spec.get("volumes", [])
     wishes.check_names(((("spec", "volumes", number, "name"), each["name"]) for number, each in enumerate(asked)), "volume")
@@ -188,9 +189,17 @@ def _volumes(spec: Json, containers: list[dict[str, Any]]) -> list[Json]:
         if volume["name"] not in mounted:
             raise wrong((*place, "name"), "is mounted by no container")
         if "cinder" in volume:
-            raise refused((*place, "cinder"), wishes.NO_CINDER)
-        found.append(wishes.empty_dir(volume["name"], volume["emptyDir"], (*place, "emptyDir")))
+            found.append(_cinder(volume["name"], volume["cinder"]))
+        else:
+            found.append(wishes.empty_dir(volume["name"], volume["emptyDir"], (*place, "emptyDir")))
     return found
+
+
+def _cinder(name: str, asked: Json) -> Json:
+    """A volume of Cinder: one that there is, or one that is to be made."""
+    if "volumeID" in asked:
+        return {"name": name, "type": "cinder", "source": asked["volumeID"]}
+    return {"name": name, "type": "cinder", "size": math.ceil(float(asked["size"])), "stays": not asked.get("autoRemove", False)}
 
 
 def _check_cinder(asked: Json, place: Place) -> None:

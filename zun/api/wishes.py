@@ -16,8 +16,6 @@ from zun.domain.model import Bounds, Json
 MOST_VOLUMES = 64
 MOST_PORTS = 256
 
-NO_CINDER = "this deployment has no volume service (Cinder)."
-
 #: a list of strings; numbers and truths are none, because nobody knows how they were written
 TEXTS = fixed(
     "list of words",

@@ -33,6 +33,11 @@ def detach_volumes(job: Job) -> None:
     job.plugs.volumes.detach(job.container)
 
 
+def remove_volumes(job: Job) -> None:
+    """Delete those that were made for it."""
+    job.plugs.volumes.remove(job.container)
+
+
 def pull_image(job: Job) -> None:
     """Have the image in the engine. A container that is made already needs none."""
     container = job.container

@@ -56,6 +56,8 @@ class Pace:
     slow: float = 5.0
     #: probes that are asked at once, a quarter of them of one project
     probes: int = 64
+    #: whether volumes of running containers that are gone when a life begins are put back
+    remount: bool = True
 
 
 class AgentLoop:
@@ -147,6 +149,7 @@ class AgentLoop:
             outbox=self._outbox,
             network=self._plugs.network,
             volumes=self._plugs.volumes,
+            remount=self._pace.remount,
             cores=self._plugs.cores,
             notice=self._probing.notice,
         )

@@ -42,6 +42,7 @@ class Watch:
         outbox: Outbox,
         network: Network,
         volumes: Volumes,
+        remount: bool = True,
         cores: Cores | None = None,
         notice: Callable[[Entry], None] = lambda entry: None,
     ) -> None:
@@ -54,6 +55,7 @@ class Watch:
         self._outbox = outbox
         self._network = network
         self._volumes = volumes
+        self._remount = remount
         self._cores = cores or Cores()
         self._notice = notice
         self._lock = threading.Lock()
@@ -74,6 +76,7 @@ class Watch:
             stream = self._runtime.events()
             self._scan()
             self._see_to_wires()
+            self._see_to_volumes()
             for event in stream:
                 self._heard(event)
         except errors.ZunError as error:
@@ -123,6 +126,7 @@ class Watch:
             alive = found is not None and found.state in (EngineState.RUNNING, EngineState.PAUSED)
             if found is None or not book.looks_as_told(entry, found) or (alive and sandbox not in running) or uuid in again:
                 self._lanes.put(sandbox, partial(self.look, uuid))
+        self._scan_volumes()
         strangers = sorted({line.sandbox_uuid for line in seen} - charges)
         if strangers:
             for sandbox in self._conductor.unknown(self._host, strangers):
@@ -138,6 +142,30 @@ class Watch:
         if strange:
             for container in self._conductor.unknown_containers(self._host, strange):
                 self._lanes.put(inside[container], partial(self._remove_strange_container, container))
+
+    def _scan_volumes(self) -> None:
+        """Take off what was somebody's of whom no row knows: what a forced deletion, or one while this host was down, has left."""
+        try:
+            strange = [owner for owner in self._volumes.left() if self._is_strange(owner)]
+        except errors.ZunError as error:
+            LOG.warning("what volumes are here cannot be seen: %s", error)
+            return
+        if strange:
+            nobodys = set(self._conductor.unknown(self._host, strange)) & set(self._conductor.unknown_containers(self._host, strange))
+            for owner in sorted(nobodys):
+                self._lanes.put(owner, partial(self._clean, owner))
+
+    def _is_strange(self, owner: str) -> bool:
+        return self._book.entry(owner) is None and self._book.sandbox(owner) is None
+
+    def _clean(self, owner: str) -> None:
+        if not self._is_strange(owner):
+            return
+        LOG.warning("volumes of %s are here and no row knows it: taken off", owner)
+        try:
+            self._volumes.clean(owner)
+        except errors.ZunError as error:
+            LOG.warning("the volumes of %s are taken off later: %s", owner, error)
 
     def _remove_strange_container(self, container_uuid: str) -> None:
         if self._book.entry(container_uuid) is None:
@@ -169,6 +197,23 @@ class Watch:
                 self._give_network(sandbox, entries[0], state)
         except errors.ZunError as error:
             LOG.warning("the wires of sandbox %s could not be looked after: %s", sandbox_uuid, error)
+
+    def _see_to_volumes(self) -> None:
+        """Volumes that were lost with the host's last life are put back, for containers that run."""
+        for entry in self._book.entries():
+            sandbox = self._book.sandbox(entry.container.sandbox_uuid)
+            uses = entry.container.mounts or (sandbox is not None and sandbox.volumes)
+            if self._remount and uses and entry.desired is Desired.RUNNING:
+                self._lanes.put(entry.container.sandbox_uuid, partial(self._put_back, entry.container.uuid))
+
+    def _put_back(self, container_uuid: str) -> None:
+        entry = self._book.entry(container_uuid)
+        if entry is None:
+            return
+        try:
+            self._have_volumes(entry)
+        except (errors.ZunError, OSError) as error:
+            LOG.warning("the volumes of container %s could not be put back: %s", container_uuid, error)
 
     # -- one function for both -------------------------------------------------------------------
 
@@ -281,10 +326,16 @@ class Watch:
         sandbox = self._book.sandbox(entry.container.sandbox_uuid)
         if sandbox is None:
             return
-        if sandbox.volumes:
-            # What was in memory went with the host's last life; its place must be in memory again before anybody writes there.
-            self._volumes.attach_shared(sandbox)
+        self._have_volumes(entry)
         self._give_network(sandbox, entry, self._runtime.ensure_sandbox(sandbox_spec(sandbox, self._network.attachment)))
+
+    def _have_volumes(self, entry: Entry) -> None:
+        """What was mounted went with the host's last life: it must be there again before anybody writes at its place."""
+        sandbox = self._book.sandbox(entry.container.sandbox_uuid)
+        if entry.container.mounts:
+            self._volumes.attach(entry.container)
+        if sandbox is not None and sandbox.volumes:
+            self._volumes.attach_shared(sandbox)
 
     def _give_network(self, sandbox: Sandbox, entry: Entry, state: SandboxState) -> None:
         plugged = self._network.restore(sandbox, device_of(sandbox, entry.container.uuid), state)

@@ -138,5 +138,6 @@ SAGAS: Mapping[str, Sequence[Step[Job]]] = {
         Step("unplug_network", create.unplug_network),
         Step("remove_sandbox", create.remove_sandbox),
         Step("detach_volumes", create.detach_volumes),
+        Step("remove_volumes", create.remove_volumes),
     ),
 }

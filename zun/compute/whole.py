@@ -107,6 +107,11 @@ def detach_volumes(crew: Crew) -> None:
     crew.first.plugs.volumes.detach_shared(crew.first.sandbox)
 
 
+def remove_volumes(crew: Crew) -> None:
+    """Delete those that were made for the sandbox, and go with it."""
+    crew.first.plugs.volumes.remove_shared(crew.first.sandbox)
+
+
 def start_first(crew: Crew) -> None:
     """Start those whose turn it is before all others: the first initialising one, or all where there is none.
 
@@ -158,6 +163,7 @@ SAGAS: Mapping[str, Sequence[Step[Crew]]] = {
         Step("unplug_network", unplug_network),
         Step("remove_sandbox", remove_sandbox),
         Step("detach_volumes", detach_volumes),
+        Step("remove_volumes", remove_volumes),
     ),
 }
 

@@ -18,6 +18,7 @@ from zun.conductor import allowance, cores, journal, once
 from zun.conductor.capsules import Capsules
 from zun.conductor.images import located
 from zun.conductor.journal import Clock
+from zun.conductor.volumes import NewVolumes
 from zun.domain import quota
 from zun.domain.action import Caller
 from zun.domain.capsule import CapsuleWish
@@ -75,6 +76,7 @@ class Accept:
         self._store = store
         self._network = network
         self._volumes = volumes
+        self._new = NewVolumes(store, volumes, clock)
         self._images = images
         self._clock = clock
         self._defaults = defaults
@@ -86,6 +88,7 @@ class Accept:
             inventory,
             network=network,
             volumes=volumes,
+            new=self._new,
             clock=clock,
             chance=chance,
             configured=defaults.quota,
@@ -100,8 +103,12 @@ class Accept:
         What was made under ``key`` before is answered as it is now, and nothing is made.
 
         Raises NotOffered, InvalidImage, InvalidValue, RegistryNotFound, SeveralRegistries, HostNotFound, NameInUse, OverQuota,
-        IdempotencyKeyInUse, IdempotentResultGone; nothing is written then.
+        IdempotencyKeyInUse, IdempotentResultGone, and what the drivers of networks and volumes raise; nothing is written then.
         """
+        with self._store.read() as tx:
+            known = once.known(tx, Container, caller, key, self._clock())
+        if known is not None:
+            return known
         asked = cores.hinted({name: value for name, value in asked.items() if value is not None})
         named = "name" in asked
         asked.setdefault("name", random_name(self._chance))
@@ -112,15 +119,17 @@ class Accept:
         sandbox = self._network.choose(sandbox, external=caller.external_networks)
         container = replace(container, nets=sandbox.nets, security_groups=sandbox.security_groups)
 
-        def write(tx: Transaction) -> Container:
+        def write(tx: Transaction, container: Container) -> Container:
             earlier = once.earlier(tx, Container, caller, key, self._clock())
             if earlier is not None:
                 return earlier
             made = self._write(tx, caller, *located(tx, sandbox, container, registry), run, named)
+            self._new.accepted(tx, made.uuid)
             once.remember(tx, caller, key, made)
             return made
 
-        accepted = self._store.settle(write)
+        with self._new.of_container(caller, self._volumes.choose(container)) as ready:
+            accepted = self._store.settle(lambda tx: write(tx, ready))
         journal.nudge(lambda _: self._poke(), None)
         return accepted
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, image_desk, journal
+from zun.conductor import allowance, image_desk, journal, leavings
 from zun.conductor.journal import Clock
 from zun.domain.container import Container
 from zun.domain.host import COMPUTE, DrainState, Hearing, Host, Service, Standing, always, standing
@@ -179,7 +179,7 @@ class Admin:
         for container in tx.find(Container, {"host": service.host}):
             if not down or container.desired is not Desired.DELETED:
                 raise errors.HostInUse(host=service.host, count=tx.count(Container, {"host": service.host}))
-            journal.erase(tx, container, self._inventory)
+            leavings.forget(tx, container, self._inventory)
         for image in tx.find(Image, {"host": service.host}):
             image_desk.forget(tx, image)
         for row in tx.find(Host, {"hostname": service.host}):

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from zun import errors
 from zun.conductor import allowance, claims, drain, images, journal, once
 from zun.conductor.journal import Clock
+from zun.conductor.volumes import NewVolumes
 from zun.domain import capsule, quota
 from zun.domain.action import ActionState, Caller
 from zun.domain.capsule import INIT_POLICY, MOST_CONTAINERS, CapsuleWish
@@ -45,6 +46,7 @@ class Capsules:
         *,
         network: Network,
         volumes: Volumes,
+        new: NewVolumes,
         clock: Clock,
         chance: random.Random,
         configured: Quota,
@@ -58,6 +60,7 @@ class Capsules:
         self._inventory = inventory
         self._network = network
         self._volumes = volumes
+        self._new = new
         self._clock = clock
         self._chance = chance
         self._configured = configured
@@ -72,6 +75,10 @@ class Capsules:
         Raises InvalidValue, NotOffered, InvalidImage, RegistryNotFound, SeveralRegistries, HostNotFound, NameInUse, OverQuota; nothing is
         written then.
         """
+        with self._store.read() as tx:
+            known = once.known(tx, Sandbox, caller, key, self._clock())
+            if known is not None:
+                return known, tx.find(Container, {"sandbox_uuid": known.uuid})
         given = {name: value for name, value in wish.sandbox.items() if value is not None}
         given.setdefault("availability_zone", self._fill({})["availability_zone"])
         sandbox = Sandbox(uuid=str(uuid.uuid4()), capsule=True, project_id=caller.project_id, user_id=caller.user_id, **given)
@@ -85,18 +92,20 @@ class Capsules:
         amounts = capsule.needs(members)
         sandbox = replace(sandbox, cpu=amounts.cpu, memory=amounts.memory, disk=amounts.disk)
 
-        def write(tx: Transaction) -> tuple[Sandbox, list[Container]]:
+        def write(tx: Transaction, sandbox: Sandbox) -> tuple[Sandbox, list[Container]]:
             earlier = once.earlier(tx, Sandbox, caller, key, self._clock())
             if earlier is not None:
                 return earlier, tx.find(Container, {"sandbox_uuid": earlier.uuid})
             placed, found = self._located(tx, sandbox, members, registries)
             named = self._admit(tx, placed, found, [])
             added = journal.add_capsule(tx, placed, caller.request_id)
+            self._new.accepted(tx, added.uuid)
             once.remember(tx, caller, key, added)
             rows = [journal.add(tx, member, caller.request_id) for member in named]
             return added, journal.accept_all(tx, caller, added, rows, "create", {"run": True}, self._clock(), desired=Desired.RUNNING)
 
-        return self._store.settle(write)
+        with self._new.of_sandbox(caller, self._volumes.choose_shared(sandbox)) as ready:
+            return self._store.settle(lambda tx: write(tx, ready))
 
     def add(self, caller: Caller, sandbox: Sandbox, values: dict[str, Any]) -> tuple[Container, str | None]:
         """Accept one more container for a capsule that lives. Returns it, and its host.

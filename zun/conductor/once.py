@@ -40,6 +40,14 @@ def earlier(tx: Transaction, entity: type[E], caller: Caller, key: Once | None, 
     return None
 
 
+def known(tx: Transaction, entity: type[E], caller: Caller, key: Once | None, now: datetime) -> E | None:
+    """A look at what was made under the key, before anything is chosen: what the request names may be in use by now, by what was made of
+    it then. None says nothing for sure; :func:`earlier` does."""
+    rows = tx.find(IdempotencyKey, {"project_id": caller.project_id, "token": key.token}) if key is not None else []
+    same = (row for row in rows if key is not None and row.fingerprint == key.fingerprint and not _is_over(row, now))
+    return next((found for row in same if (found := tx.get(entity, row.resource_uuid)) is not None), None)
+
+
 def remember(tx: Transaction, caller: Caller, key: Once | None, made: Entity) -> None:
     """Write down what is made under the key, in the transaction that asked for what was made earlier."""
     if key is not None:

@@ -47,7 +47,9 @@ class Verbs:
         poke: Callable[[str | None], None],
         images: Mapping[str, Images],
         hearing: Hearing = always,
+        clear_away: Callable[[], None] = lambda: None,
     ) -> None:
+        """``clear_away`` is called when something was deleted that no host cares for."""
         self._store = store
         self._hearing = hearing
         self._images = images
@@ -57,6 +59,7 @@ class Verbs:
         self._defaults = defaults
         self._service_down_time = service_down_time
         self._poke = poke
+        self._clear_away = clear_away
 
     # -- accepted now, done later ----------------------------------------------------------------
 
@@ -100,15 +103,23 @@ class Verbs:
                     journal.end(tx, action, self._clock(), [found], failed=True, reason=journal.GIVEN_UP)
             return found.host
 
-        journal.nudge(self._poke, self._store.settle(write))
+        self._tell_of_deletion(self._store.settle(write))
+
+    def _tell_of_deletion(self, host: str | None) -> None:
+        if host is not None:
+            journal.nudge(self._poke, host)
+            with self._store.read() as tx:
+                service = next(iter(tx.find(Service, {"host": host, "binary": COMPUTE})), None)
+            if service is None or standing(service, self._clock(), self._service_down_time, self._hearing()) is not Standing.DOWN:
+                return
+        journal.nudge(lambda _: self._clear_away(), host)
 
     def delete_capsule(self, caller: Caller, sandbox: Sandbox) -> None:
         """Accept a capsule's deletion, with all its containers: they are asked to end, and ended after their grace.
 
         Raises CapsuleNotFound; InvalidStateException where it is being deleted already.
         """
-        host = self._store.settle(lambda tx: capsules.delete(tx, self._inventory, caller, sandbox, self._clock))
-        journal.nudge(self._poke, host)
+        self._tell_of_deletion(self._store.settle(lambda tx: capsules.delete(tx, self._inventory, caller, sandbox, self._clock)))
 
     def remove_container(self, caller: Caller, sandbox: Sandbox, container: Container) -> None:
         """Accept that one container leaves its capsule, which lives on.

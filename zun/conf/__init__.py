@@ -28,6 +28,7 @@ from zun.conf import (
     scheduler,
     secrets,
     service,
+    volume,
     websocket_proxy,
 )
 
@@ -46,6 +47,7 @@ GROUPS = (
     quota,
     scheduler,
     secrets,
+    volume,
     websocket_proxy,
 )
 

@@ -39,6 +39,11 @@ OPTS = [
         min=0,
         help="Seconds that work waits for an engine that does not answer before it fails.",
     ),
+    cfg.BoolOpt(
+        "remount_container_volume",
+        default=True,
+        help="Whether an agent that begins puts the volumes of running containers back where they are gone: its host was restarted.",
+    ),
     cfg.IntOpt("log_limit", default=8_388_608, min=1024, help="The most bytes of a container's log that one call answers, the newest."),
     cfg.IntOpt("execute_output_limit", default=1_048_576, min=1024, help="The most bytes of a command's output that execute answers."),
     cfg.HostAddressOpt(

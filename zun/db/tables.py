@@ -30,6 +30,7 @@ from zun.domain.quota import ClassLimit, ProjectLimit
 from zun.domain.registry import Registry
 from zun.domain.sandbox import Sandbox
 from zun.domain.stream import Ticket
+from zun.domain.volume import Leaving, MadeVolume
 
 #: Every stored entity and the name of its table. Owners come before what they own.
 TABLE_NAMES: Mapping[type[Entity], str] = {
@@ -45,6 +46,8 @@ TABLE_NAMES: Mapping[type[Entity], str] = {
     Image: "images",
     IdempotencyKey: "idempotency_keys",
     Ticket: "tickets",
+    MadeVolume: "made_volumes",
+    Leaving: "leavings",
 }
 
 #: What must be unique in combination; a single field says so itself.

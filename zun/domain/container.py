@@ -99,7 +99,11 @@ class Container(Entity, frozen=True, kw_only=True):
     mounts: Annotated[
         list[dict[str, Any]],
         Field(
-            doc="volumes, and files whose content is given in Base64", create=structures.MOUNTS, since=Version(1, 11), below="gate-filled"
+            doc="volumes, and files whose content is given in Base64",
+            create=structures.MOUNTS,
+            older=(Version(1, 41), structures.OLDER_MOUNTS),
+            since=Version(1, 11),
+            below="gate-filled",
         ),
     ] = []
     ports: Annotated[list[int], Field(doc="ports that the image exposes, and those that its capsule's template names", shown=True)] = []

@@ -169,6 +169,8 @@ def _mounts(value: Any, bounds: Bounds) -> list[dict[str, Any]]:
             given["source"] = ""  # an empty file
         if ("source" in given) == ("size" in given):
             raise ValueError("each mount needs either 'source' or 'size'")
+        if int(given.get("size", 1)) < 1:
+            raise ValueError("'size' must be at least 1 GiB")
         given["destination"] = _told(_destination, "destination", given["destination"])
         if any(other["destination"] == given["destination"] for other in found):
             raise ValueError("two mounts cannot have the same 'destination'")
@@ -198,32 +200,29 @@ _PATH: Json = {"type": "string", "minLength": 1, "maxLength": 1024, "pattern": "
 DESTINATION = fixed("path in a container", _PATH, lambda value, bounds: _destination(value))
 
 
-MOUNTS = fixed(
-    "mounts",
-    {
-        "type": ["array", "null"],
-        "maxItems": 64,
-        "items": {
-            "type": "object",
-            "properties": {
-                "type": {"type": "string", "enum": ["volume", "bind"], "description": "`volume`, or `bind` for a file with content"},
-                "source": {"type": ["string", "null"], "description": "the volume, by uuid or name; of `bind` the content in Base64"},
-                "size": {
-                    "description": "GiB: a new volume, in place of `source`",
-                    "anyOf": [
-                        {"type": "integer", "minimum": 1, "maximum": 2**20},
-                        {"type": "string", "pattern": "^[0-9]*$", "maxLength": 7},
-                        {"type": "null"},
-                    ],
-                },
-                "destination": {**_PATH, "description": "where it is seen in the container"},
-            },
-            "required": ["destination"],
-            "additionalProperties": False,
-        },
+_MOUNT: dict[str, Json] = {
+    "type": {"type": "string", "enum": ["volume", "bind"], "description": "`volume`, or `bind` for a file with content"},
+    "source": {"type": ["string", "null"], "description": "the volume, by uuid or name; of `bind` the content in Base64"},
+    "size": {
+        "description": "GiB: a new volume, in place of `source`",
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": 2**20},
+            {"type": "string", "pattern": "^[0-9]*$", "maxLength": 7},
+            {"type": "null"},
+        ],
     },
-    _mounts,
-)
+    "destination": {**_PATH, "description": "where it is seen in the container"},
+}
+
+
+def _mounts_of(properties: dict[str, Json]) -> Kind:
+    one = {"type": "object", "properties": properties, "required": ["destination"], "additionalProperties": False}
+    return fixed("mounts", {"type": ["array", "null"], "maxItems": 64, "items": one}, _mounts)
+
+
+#: as the contract has it, and what it became
+OLDER_MOUNTS = _mounts_of(_MOUNT)
+MOUNTS = _mounts_of({**_MOUNT, "read_only": {"type": "boolean", "description": "the container cannot write there"}})
 
 _PORT = re.compile("^[0-9]{1,5}(/(tcp|udp))?$")
 

@@ -89,5 +89,9 @@ class Network(Protocol):
     def unplug(self, device: str) -> None:
         """Take everything away; may be repeated, and succeeds when the sandbox is gone."""
 
+    def release(self, device: str) -> None:
+        """Give back to the network service what a device has, although the host that has it is not heard of; may be repeated. Called by
+        conductors."""
+
     def files(self, device: str) -> list[Bind]:
         """The files of this host by which the sandbox's containers know names, where the engine does not make them."""

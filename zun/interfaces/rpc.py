@@ -236,6 +236,10 @@ class Rounds(Protocol):
     def look_at_hosts(self) -> None:
         """An operator has decided something of a host."""
 
+    @cast
+    def clear_away(self) -> None:
+        """Something is gone that may have left something in other services."""
+
 
 class News(Protocol):
     """What a stream proxy is told."""

@@ -8,6 +8,7 @@ from zun import errors
 from zun.db import revision
 from zun.interfaces import rpc
 from zun.rpc import messaging
+from zun.wiring import host
 from zun.wiring.control import Listening, Rounds, database
 from zun.wiring.news import announce
 from zun.wiring.parts import utcnow
@@ -28,7 +29,9 @@ class Conducting:
         announce(self._store, self._bus)
         conductor = self._bus.client(rpc.Conductor, messaging.CONDUCTOR)  # type: ignore[type-abstract]
         self._ears = Listening(conf, conductor, utcnow)
-        self._rounds = Rounds(conf, self._store, self._bus.agents(), utcnow, self._ears.hearing)
+        # Of these, other services are asked, and no engine: there is none here.
+        plugs = host.plugs(conf, host.docker(conf, "none"))
+        self._rounds = Rounds(conf, self._store, self._bus.agents(), utcnow, self._ears.hearing, plugs)
         self._servers = (
             self._bus.server(rpc.Conductor, self._rounds.desk, messaging.CONDUCTOR, name=conf.host),  # type: ignore[type-abstract]
             self._bus.server(rpc.Streams, self._rounds.streams, messaging.STREAMS, name=conf.host),  # type: ignore[type-abstract]

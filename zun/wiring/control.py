@@ -16,6 +16,7 @@ from zun.conductor.drain import Drain
 from zun.conductor.ears import Ears
 from zun.conductor.events import Forget
 from zun.conductor.images import HostImages
+from zun.conductor.leavings import Leavings
 from zun.conductor.place import Place
 from zun.conductor.registries import Registries
 from zun.conductor.streams import Streams
@@ -82,6 +83,7 @@ def decisions(
             poke=poke,
             images=plugs.images,
             hearing=hearing,
+            clear_away=rounds.clear_away,
         ),
         admin=admin(conf, store, clock, rounds.look_at_hosts, hearing),
         registries=Registries(store, secrets.vault(conf)),
@@ -94,7 +96,8 @@ class Rounds:
     """What goes on without a request (implements :class:`zun.interfaces.rpc.Rounds`). There may be several, in processes of their own:
     each decision is one transaction."""
 
-    def __init__(self, conf: cfg.ConfigOpts, store: Store, agents: Agents, clock: Clock, hearing: Hearing) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, store: Store, agents: Agents, clock: Clock, hearing: Hearing, plugs: Plugs) -> None:
+        """``plugs`` are asked for what containers have left in other services, and nothing else."""
         inventory = LocalInventory(store, clock, conf.compute.service_down_time, hearing)
         self._place = Place(store, inventory, clock=clock, poke=lambda host: agents.on(host).look(), rules=scheduler.rules(conf))
         forget = Forget(store, clock=clock, retention=conf.events.retention, most=conf.events.most)
@@ -107,6 +110,10 @@ class Rounds:
         # A drain that was under way when this process ended goes on at once.
         drain = Drain(store, clock=clock, poke=poke, agents=agents, down_time=down)
         self._draining = Pulse("conductor-drain", drain.run, every=SWEEP_EVERY)
+        leavings = Leavings(
+            store, inventory, network=plugs.network, volumes=plugs.volumes, clock=clock, service_down_time=down, hearing=hearing
+        )
+        self._clearing = Pulse("conductor-leavings", leavings.run, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
         self.desk = Desk(store, inventory, clock=clock, poke=poke, vault=secrets.vault(conf))
 
     def place(self) -> None:
@@ -118,14 +125,19 @@ class Rounds:
         self._sweeping.poke()
         self._draining.poke()
 
+    def clear_away(self) -> None:
+        """Look at once for what is left in other services by what is gone."""
+        self._clearing.poke()
+
     def start(self) -> None:
         """Begin, except for the placing: whoever made this begins that, when hosts may have been heard of."""
         self._sweeping.start()
         self._draining.start()
+        self._clearing.start()
 
     def stop(self) -> None:
         """End."""
-        for pulse in (self.placing, self._sweeping, self._draining):
+        for pulse in (self.placing, self._sweeping, self._draining, self._clearing):
             pulse.stop()
 
     def _sweep_all(self) -> None:

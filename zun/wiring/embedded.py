@@ -52,7 +52,7 @@ class Embedded:
         self.runtime = runtime or host.docker(conf, deployment(state))
         plugs = host.plugs(conf, self.runtime)
         agents: dict[str, Agent] = {}
-        self.rounds = Rounds(conf, self.store, local.LocalAgents(agents), clock, lambda: self._ears.hearing())
+        self.rounds = Rounds(conf, self.store, local.LocalAgents(agents), clock, lambda: self._ears.hearing(), plugs)
         conductor = local.link(Conductor, self.rounds.desk)  # type: ignore[type-abstract]
         self._ears = Listening(conf, conductor, clock)
         decided = decisions(conf, self.store, plugs, local.LocalAgents(agents), clock, self.rounds, self._ears.hearing)

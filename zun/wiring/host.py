@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from oslo_config import cfg
 
@@ -17,10 +16,9 @@ from zun.domain.image import is_registry
 from zun.drivers.image.registry import RegistryImages
 from zun.drivers.runtime.docker import DockerRuntime
 from zun.drivers.runtime.docker_spec import Guards
-from zun.drivers.volume.local import LocalVolumes
 from zun.interfaces.rpc import Access, Conductor, HostReport
 from zun.interfaces.runtime import Credentials, Runtime
-from zun.wiring import network
+from zun.wiring import network, volumes
 from zun.wiring.parts import Clock
 
 
@@ -42,7 +40,7 @@ def plugs(conf: cfg.ConfigOpts, runtime: Runtime) -> Plugs:
         runtime=runtime,
         images={"docker": RegistryImages(runtime)},
         network=network.driver(conf),
-        volumes=LocalVolumes(Path(conf.state_path) / "files"),
+        volumes=volumes.driver(conf),
         pull_policy=conf.default_image_pull_policy,
         default_registry=default_registry(conf),
         cores=cores.read(conf.compute.cpu_dedicated_set, conf.compute.cpu_shared_set),
@@ -88,6 +86,7 @@ def agent(
         engine_wait=conf.compute.engine_wait,
         parallel=conf.compute.max_parallel_work,
         probes=conf.compute.max_parallel_probes,
+        remount=conf.compute.remount_container_volume,
     )
     return AgentLoop(conf.host, conductor, plugs, report=report, clock=clock, pace=pace, fault=fault, greeted=greeted)
 

@@ -64,6 +64,9 @@ class EngineNetwork:
     def unplug(self, device: str) -> None:
         """The engine does it when it removes the sandbox."""
 
+    def release(self, device: str) -> None:
+        """All of it is on the host."""
+
     def files(self, device: str) -> list[Bind]:
         """The engine makes them."""
         return []

@@ -121,6 +121,12 @@ class NeutronNetwork:
         self._ports.remove_group(device)
         self._names.remove(device)
 
+    def release(self, device: str) -> None:
+        """What is plugged on the host is taken away there, should it come back."""
+        for port in self._ports.of(device):
+            self._ports.release(port)
+        self._ports.remove_group(device)
+
     def files(self, device: str) -> list[Bind]:
         """See :class:`~zun.drivers.network.names.Names`."""
         return self._names.binds(device)

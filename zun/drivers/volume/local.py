@@ -14,6 +14,7 @@ from typing import Any
 from zun import errors
 from zun.domain.container import Container
 from zun.domain.sandbox import Sandbox
+from zun.domain.volume import MadeVolume
 from zun.drivers.volume.shared import KernelMounts, Mounts, SharedPlaces
 from zun.interfaces.runtime import Bind
 
@@ -52,12 +53,50 @@ class LocalVolumes:
 
     def detach_shared(self, sandbox: Sandbox) -> None:
         """Remove them. Raises OSError for one that cannot be removed."""
-        self._shared.detach(sandbox)
+        self._shared.detach(sandbox.uuid)
+
+    def choose(self, container: Container) -> Container:
+        """There is nothing to choose."""
+        return container
+
+    def choose_shared(self, sandbox: Sandbox) -> Sandbox:
+        """There is nothing to choose."""
+        return sandbox
+
+    def make(self, wanted: MadeVolume, token: str) -> str:
+        """See :meth:`refuse`."""
+        raise errors.NotOffered(field="mounts", why=WHY)
+
+    def unmake(self, made: MadeVolume) -> bool:
+        """Nothing was made."""
+        return True
+
+    def release(self, owner: str) -> None:
+        """All of it is on the host."""
+
+    def remove(self, container: Container) -> None:
+        """Nothing outlives the host's part."""
+
+    def remove_shared(self, sandbox: Sandbox) -> None:
+        """Nothing outlives the host's part."""
+
+    def left(self) -> list[str]:
+        """Each has a folder of its own."""
+        return sorted(path.name for path in self._folder.iterdir()) if self._folder.is_dir() else []
+
+    def clean(self, owner: str) -> None:
+        """Remove its folder. Raises VolumeFailed."""
+        try:
+            self._shared.detach(owner)
+        except OSError as error:
+            raise errors.VolumeFailed(id=owner, reason=f"its files cannot be removed: {error}") from error
 
     def attach(self, container: Container) -> list[Bind]:
         """Write the files (anew, if an earlier try left them half written). What the container has made of them since stays."""
         binds = []
         for number, mount in enumerate(container.mounts):
+            if mount["type"] != "bind":
+                continue
             folder = self._folder / container.uuid
             for each in (self._folder, folder):
                 each.mkdir(parents=True, exist_ok=True)
@@ -65,7 +104,7 @@ class LocalVolumes:
             path = folder / str(number)
             if not path.exists():
                 _write(path, _content(mount))
-            binds.append(Bind(source=str(path), destination=mount["destination"]))
+            binds.append(Bind(source=str(path), destination=mount["destination"], read_only=bool(mount.get("read_only"))))
         return binds
 
     def detach(self, container: Container) -> None:

@@ -74,24 +74,21 @@ class SharedPlaces:
 
     def refuse(self, sandbox: Sandbox, containers: Sequence[Container]) -> None:
         """Raises NotOffered or InvalidValue for what cannot be."""
-        for volume in sandbox.volumes:
+        for number, volume in enumerate(sandbox.volumes):
             if volume["type"] != "empty":
-                raise errors.NotOffered(field="volumes", why=WHY_CINDER)
+                raise errors.NotOffered(field=f"spec.volumes[{number}].{volume['type']}", why=WHY_CINDER)
             if volume.get("size") and volume.get("medium") != MEMORY:
                 raise errors.NotOffered(field="volumes", why=WHY_SIZE)
-        names = [volume["name"] for volume in sandbox.volumes]
-        if len(set(names)) < len(names):
-            raise errors.InvalidValue(field="volumes", rule="must not have two volumes of the same name")
-        for container in containers:
-            _check_mounts(container, names)
+        check_mounts(sandbox, containers)
 
     def attach(self, sandbox: Sandbox) -> dict[str, str]:
         """Make what is not there; what is there stays as its containers have left it. Raises OSError."""
-        return {volume["name"]: str(self._made(sandbox, number, volume)) for number, volume in enumerate(sandbox.volumes)}
+        places = enumerate(sandbox.volumes)
+        return {volume["name"]: str(self._made(sandbox, number, volume)) for number, volume in places if volume["type"] == "empty"}
 
-    def detach(self, sandbox: Sandbox) -> None:
-        """Remove the sandbox's places. Raises OSError for one that cannot be removed."""
-        home = self._folder / sandbox.uuid
+    def detach(self, owner: str) -> None:
+        """Remove the places of the sandbox of this uuid. Raises OSError for one that cannot be removed."""
+        home = self._folder / owner
         for place in home.iterdir() if home.is_dir() else ():
             while self._mounts.is_mounted(place):
                 self._mounts.unmount(place)
@@ -110,7 +107,17 @@ class SharedPlaces:
         return place
 
 
-def _check_mounts(container: Container, names: Sequence[str]) -> None:
+def check_mounts(sandbox: Sandbox, containers: Sequence[Container]) -> None:
+    """Raises InvalidValue for volumes that cannot be told apart, and for mounts of what the sandbox does not have or at a place that is
+    taken."""
+    names = [volume["name"] for volume in sandbox.volumes]
+    if len(set(names)) < len(names):
+        raise errors.InvalidValue(field="volumes", rule="must not have two volumes of the same name")
+    for container in containers:
+        _check_mounts_of(container, names)
+
+
+def _check_mounts_of(container: Container, names: Sequence[str]) -> None:
     taken = {mount["destination"] for mount in container.mounts}
     for mount in container.volume_mounts:
         if mount["volume"] not in names:
