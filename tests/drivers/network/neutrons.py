@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from zun import errors
 from zun.conformance.network import Ground
 from zun.drivers.network.cloud import OWNER, Group, Net, Port, Subnet
-from zun.drivers.network.inside import Interface
+from zun.drivers.network.vif import Interface
 from zun.interfaces.runtime import SandboxState
 
 _NAMES = {"binding_host_id": "host", "binding_profile": "profile"}

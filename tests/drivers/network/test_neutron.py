@@ -215,3 +215,11 @@ def test_containers_can_use_every_network_that_there_is(network: NeutronNetwork,
 
 def _away(*_: Any, **__: Any) -> Any:
     raise errors.NetworkUnavailable(reason="it is away")
+
+
+def test_what_was_just_begun_is_not_asked_for_again(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    net = neutron.add_network(ground.project, nameservers=["192.0.2.53"])
+    sandbox, one = network.choose(wish(ground, nets=[{"network": net.id}]), external=False), device()
+    neutron.ports = _away  # type: ignore[method-assign]
+    network.begin(sandbox, one, again=False)
+    assert list(network.plug(sandbox, one, ground.sandbox()).addresses) == [net.id]

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
 from pyroute2 import IPRoute, NetlinkError
 
+from zun.drivers.network.vif import Interface
 from zun.interfaces.runtime import SandboxState
 
 _CLONE_NEWNET = 0x40000000
@@ -31,21 +31,6 @@ _ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 T = TypeVar("T")
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Interface(msgspec.Struct, frozen=True, kw_only=True):
-    """An interface as it shall be: addresses with their prefix lengths, pairs of destinations and next hops. The route to everywhere
-    with the lowest ``metric`` is the one that is taken."""
-
-    name: str
-    mac: str
-    mtu: int
-    addresses: list[str] = []
-    gateways: list[str] = []
-    routes: list[tuple[str, str]] = []
-    metric: int = 100
-    #: nobody between it and the other end would fill in a checksum that is left to hardware
-    plain_checksums: bool = False
 
 
 def run(state: SandboxState, do: Callable[[], T]) -> T:

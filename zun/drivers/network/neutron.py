@@ -11,10 +11,10 @@ from zun import errors
 from zun.domain.sandbox import Sandbox
 from zun.drivers.network.activity import Activity
 from zun.drivers.network.cloud import Net, Neutron, Port, Subnet
-from zun.drivers.network.inside import Interface
+from zun.drivers.network.facts import Facts
 from zun.drivers.network.names import Names
 from zun.drivers.network.ports import Ports
-from zun.drivers.network.vif import Wires
+from zun.drivers.network.vif import Interface, Wires
 from zun.drivers.network.wishes import Wishes
 from zun.interfaces.network import Addresses, Plugged
 from zun.interfaces.runtime import Bind, SandboxState
@@ -33,13 +33,15 @@ class NeutronNetwork:
 
     def __init__(self, neutron: Neutron, ports: Ports, activity: Activity, wires: Callable[[], Wires], names: Names) -> None:
         """``wires`` are asked for where something is plugged, and not where requests are only looked at."""
-        self._neutron = neutron
         self._wishes = Wishes(neutron)
         self._ports = ports
         self._activity = activity
         self._make_wires = wires
         self._made: list[Wires] = []
         self._names = names
+        self._facts = Facts(neutron)
+        #: what was just begun, so that it need not be asked for: the ports by device
+        self._begun: dict[str, list[Port]] = {}
 
     @property
     def _wires(self) -> Wires:
@@ -72,8 +74,10 @@ class NeutronNetwork:
     def begin(self, sandbox: Sandbox, device: str, *, again: bool) -> None:
         """Make the ports and lay this host's ends of their wires: that is what Neutron's agents wait for, not the sandbox's."""
         if sandbox.engine_id is None:
-            for port in self._ports.ensure(sandbox, device, again=again):
+            ports = self._ports.ensure(sandbox, device, again=again)
+            for port in ports:
                 self._wires.lay(port, device)
+            self._begun[device] = ports
 
     def settle(self, plugged: Plugged, cancelled: Callable[[], None] = lambda: None) -> None:
         """See the Protocol."""
@@ -85,7 +89,8 @@ class NeutronNetwork:
             if sandbox.capsule and sandbox.exposed_ports:  # of a container that was added to it, perhaps
                 self._ports.expose(sandbox, device)
             return self.restore(sandbox, device, state)
-        return self._connect(sandbox, device, state, self._ports.ensure(sandbox, device))
+        ports = self._begun.pop(device, None)
+        return self._connect(sandbox, device, state, self._ports.ensure(sandbox, device) if ports is None else ports)
 
     def restore(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
         """Where all is well, Neutron is not asked: containers begin again whether or not it answers."""
@@ -113,6 +118,7 @@ class NeutronNetwork:
 
     def unplug(self, device: str) -> None:
         """Wires first, so that a port that somebody has deleted leaves nothing behind."""
+        self._begun.pop(device, None)
         ports = self._ports.of(device)
         for port_id in {port.id for port in ports} | set(self._wires.left(device)):
             self._wires.disconnect(port_id, device)
@@ -148,20 +154,15 @@ class NeutronNetwork:
 
     def _connect(self, sandbox: Sandbox, device: str, state: SandboxState, ports: list[Port]) -> Plugged:
         """Have a wire to each port, and the names."""
-        nets = {port.network_id: self._net(port) for port in ports}
-        subnets = {net.id: {subnet.id: subnet for subnet in self._neutron.subnets(net.id)} for net in nets.values()}
+        facts = {port.network_id: self._facts.network(port.network_id, {uuid for uuid, _ in port.fixed_ips}) for port in ports}
+        nets = {uuid: net for uuid, (net, _) in facts.items()}
+        subnets = {uuid: found for uuid, (_, found) in facts.items()}
         for place, port in enumerate(ports):
             self._wires.connect(port, device, state, _interface(port, nets[port.network_id], subnets[port.network_id], place))
         self._write_names(sandbox, device, state, ports, nets, subnets)
         own = [port for port in ports if port.own]
         groups = list(dict.fromkeys(group for port in own for group in port.security_groups))
         return Plugged(addresses=_addresses(ports), security_groups=groups if ports else [], awaited=[port.id for port in ports])
-
-    def _net(self, port: Port) -> Net:
-        net = self._neutron.network(port.network_id)
-        if net is None:
-            raise errors.NetworkRefused(reason=f"network {port.network_id} is gone")
-        return net
 
     def _write_names(
         self,
@@ -177,7 +178,7 @@ class NeutronNetwork:
             own = [subnets[port.network_id][uuid] for uuid, _ in port.fixed_ips if uuid in subnets[port.network_id]]
             servers += [server for subnet in own for server in subnet.nameservers]
             if not servers and any(subnet.dhcp for subnet in own):
-                servers += self._ports.name_servers(port.network_id, {subnet.id for subnet in own})
+                servers += self._facts.name_servers(port.network_id, {subnet.id for subnet in own})
         mine = [address for port in ports for _, address in port.fixed_ips]
         domains = [nets[port.network_id].dns_domain for port in ports]
         try:

@@ -14,7 +14,7 @@ from pyroute2 import IPRoute, NetlinkError
 from zun import errors
 from zun.drivers.network import inside
 from zun.drivers.network.cloud import Port
-from zun.drivers.network.inside import Interface
+from zun.drivers.network.vif import Interface
 from zun.interfaces.runtime import SandboxState
 
 LOG = logging.getLogger(__name__)

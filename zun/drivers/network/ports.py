@@ -11,8 +11,6 @@ from zun.drivers.network import wishes
 from zun.drivers.network.activity import BINDING_FAILED
 from zun.drivers.network.cloud import INTERFACE, OWN, OWNER, Group, Neutron, Port
 
-_DHCP = "network:dhcp"
-
 
 def group_name(device: str) -> str:
     """The name of the security group that opens a container's exposed ports."""
@@ -105,11 +103,6 @@ class Ports:
             return
         profile = {key: value for key, value in current.profile.items() if key != INTERFACE}
         self._neutron.change_port(current, {"device_id": "", "device_owner": "", "binding_host_id": "", "binding_profile": profile})
-
-    def name_servers(self, network_id: str, subnets: set[str]) -> list[str]:
-        """Who answers for names in a network whose subnets name nobody: those who give it its addresses."""
-        ports = self._neutron.ports(network_id=network_id, device_owner=_DHCP)
-        return [address for port in ports for subnet, address in port.fixed_ips if subnet in subnets]
 
     # -- security groups -------------------------------------------------------------------------
 

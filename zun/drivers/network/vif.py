@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import msgspec
+
 from zun.drivers.network.cloud import Port
-from zun.drivers.network.inside import Interface
 from zun.interfaces.runtime import SandboxState
+
+
+class Interface(msgspec.Struct, frozen=True, kw_only=True):
+    """An interface as it shall be: addresses with their prefix lengths, pairs of destinations and next hops. The route to everywhere
+    with the lowest ``metric`` is the one that is taken."""
+
+    name: str
+    mac: str
+    mtu: int
+    addresses: list[str] = []
+    gateways: list[str] = []
+    routes: list[tuple[str, str]] = []
+    metric: int = 100
+    #: nobody between it and the other end would fill in a checksum that is left to hardware
+    plain_checksums: bool = False
 
 
 class Wires(Protocol):

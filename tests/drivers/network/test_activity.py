@@ -1,0 +1,68 @@
+"""Waiting for ports: what is asked of Neutron meanwhile, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import pytest
+
+from tests.drivers.network.neutrons import FakeNeutron
+from zun import errors
+from zun.drivers.network.activity import Activity
+from zun.drivers.network.cloud import Port
+
+
+class Asked(FakeNeutron):
+    """Writes down for which ports it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[set[str]] = []
+
+    def states(self, port_ids: Collection[str]) -> list[Port]:
+        self.asked.append(set(port_ids))
+        return super().states(port_ids)
+
+    def plugged(self) -> str:
+        """A port that waits for its agent."""
+        return self.make_port({"network_id": self.add_network("project").id, "project_id": "project"}).id
+
+
+@pytest.fixture
+def neutron() -> Asked:
+    return Asked()
+
+
+def activity(neutron: Asked, meanwhile: Callable[[], None], clock: Callable[[], float] = lambda: 0.0) -> Activity:
+    """Time stands still, unless ``clock`` says otherwise; between two looks happens what happens ``meanwhile``."""
+    return Activity(neutron, host="here", timeout=5, clock=clock, sleep=lambda seconds: meanwhile())
+
+
+def test_it_looks_until_the_port_is_active(neutron: Asked) -> None:
+    port = neutron.plugged()
+    activity(neutron, lambda: neutron.wired(port), iter(range(100)).__next__).wait({port})
+    assert neutron.asked == [{port}, {port}]
+
+
+def test_one_question_is_for_all_that_are_waited_for(neutron: Asked) -> None:
+    one, other = neutron.plugged(), neutron.plugged()
+
+    def meanwhile() -> None:
+        neutron.wired(one)
+        neutron.wired(other)
+        waiting.wait({other})
+
+    waiting = activity(neutron, meanwhile)
+    waiting.wait({one})
+    assert neutron.asked == [{one}, {one, other}], "the first one hears what the second one was answered"
+
+
+def test_nothing_is_asked_for_nobody(neutron: Asked) -> None:
+    activity(neutron, lambda: None).wait(set())
+    assert neutron.asked == []
+
+
+def test_a_port_that_was_deleted_meanwhile_ends_the_wait(neutron: Asked) -> None:
+    port = neutron.plugged()
+    with pytest.raises(errors.BindingFailed, match="deleted it meanwhile"):
+        activity(neutron, lambda: neutron.delete_port(port), iter(range(100)).__next__).wait({port})
