@@ -191,3 +191,13 @@ def test_a_database_that_does_not_answer_is_an_error_in_words(tmp_path: Path, ca
     assert main(["--config-file", str(tmp_path / "zun.conf"), "db", "version"]) == 1
     told = capsys.readouterr().err
     assert told.startswith("zun-manage: ") and "secret" not in told
+
+
+def test_without_a_word_it_is_about_the_service_that_the_machine_is_configured_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one of the usual places, of which /etc/zun is another."""
+    database = tmp_path / "kept.sqlite"
+    (tmp_path / ".zun").mkdir()
+    (tmp_path / ".zun/zun.conf").write_text(f"[database]\nconnection = sqlite:///{database}\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["db", "upgrade"]) == 0
+    assert database.exists()

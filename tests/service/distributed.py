@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -95,21 +95,20 @@ class Distributed(Aio):
         log = self.folder / f"{name}.log"
         return log.read_text().count("serves as") if log.exists() else 0
 
-    def begin_worker(self, name: str) -> str:
-        """Start one more worker of the API, in somebody else's WSGI server; returns its URL."""
+    def begin_workers(self, name: str, command: Callable[[int], list[str]]) -> str:
+        """Start workers of the API in somebody else's WSGI server, whose ``command`` is told the port; returns their URL."""
         port = _free_port()
-        command = [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", "zun.wsgi.api:application"]
         variables = {"OS_ZUN_CONFIG_DIR": str(self.folder), "OS_ZUN_CONFIG_FILES": "zun.conf; database.conf; api.conf"}
         with (self.folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, cwd=Path(__file__).parents[2], env=os.environ | variables
+                command(port), stdout=log, stderr=log, start_new_session=True, cwd=Path(__file__).parents[2], env=os.environ | variables
             )
         url = f"http://127.0.0.1:{port}"
 
         def answers() -> bool:
             try:
                 return requests.get(f"{url}/healthcheck", timeout=5).status_code == 200
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 return False
 
         eventually(answers, f"{name} answers: {self.log_of(name)}")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import requests
 
-from tests.service.aio import eventually
+from tests.service.aio import PROGRAM, eventually
 from tests.service.distributed import PARTS, PASSWORD, distributed
 
 __all__ = ["distributed"]
@@ -70,14 +74,54 @@ def test_what_one_process_writes_another_tells_at_once(distributed):
     assert any('"Running"' in line for line in seen)
 
 
-def test_any_wsgi_server_runs_the_api_by_its_module_path(distributed):
-    url = distributed.begin_worker("worker")
-    headers = {"OpenStack-API-Version": "container 1.40"}
-    body = {"image": "busybox", "command": ["sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait"], "cpu": 0.1, "memory": 32}
-    asked = requests.post(f"{url}/v1/containers?run=true", json=body, headers=headers, auth=("admin", PASSWORD), timeout=60)
-    assert asked.status_code == 202, asked.text
-    distributed.wait(asked.json()["uuid"], "Running")
-    distributed.end("worker")
+APPLICATION = "zun.wsgi.api:application"
+#: by name: how each is told to run two processes of two threads, and to say which process has answered
+SERVERS = {
+    "waitress": lambda port: [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", APPLICATION],
+    "gunicorn": lambda port: [
+        *(sys.executable, "-m", "gunicorn", "--workers=2", "--threads=2", "--timeout=120", f"--bind=127.0.0.1:{port}"),
+        *("--access-logfile=-", "--access-logformat=answered by %(p)s", APPLICATION),
+    ],
+    "uwsgi": lambda port: [
+        *(str(Path(sys.executable).with_name("uwsgi")), "--master", "--processes=2", "--threads=2", "--lazy-apps", "--enable-threads"),
+        *(f"--http-socket=127.0.0.1:{port}", f"--module={APPLICATION}", "--die-on-term", "--log-format=answered by <%(pid)>"),
+    ],
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_any_wsgi_server_runs_the_api_by_its_module_path(distributed, server):
+    """Whichever of its workers answers: they have nothing in common but the database and the broker."""
+    url = distributed.begin_workers(server, SERVERS[server])
+
+    def ask(method, path, **options):
+        headers = {"OpenStack-API-Version": "container 1.41"} | options.pop("headers", {})
+        return requests.request(method, f"{url}/v1{path}", headers=headers, auth=("admin", PASSWORD), timeout=60, **options)
+
+    def answered_by():
+        return set(re.findall(r"answered by <(\d+)>", distributed.log_of(server)))
+
+    body = {"image": "busybox", "command": list(PROGRAM), "cpu": 0.1, "memory": 32, "name": f"of-{server}"}
+    once = {"X-Idempotency-Key": f"only-once-{server}"}
+    with ThreadPoolExecutor(6) as many:
+        asked = list(many.map(lambda _: ask("POST", "/containers?run=true", json=body, headers=once), range(6)))
+    assert {answer.status_code for answer in asked} == {202}, [answer.text for answer in asked]
+    (uuid,) = {answer.json()["uuid"] for answer in asked}
+    distributed.wait(uuid, "Running")
+    with ThreadPoolExecutor(6) as many:
+        if server != "waitress":
+            eventually(
+                lambda: list(many.map(lambda _: ask("GET", "/containers"), range(6))) and len(answered_by()) == 2, "two workers answer"
+            )
+        followed = list(many.map(lambda _: ask("GET", f"/containers/{uuid}/logs?follow=true", allow_redirects=False), range(6)))
+    for answer in followed:
+        assert answer.status_code == 307, answer.text
+        stream = requests.get(answer.headers["Location"], stream=True, timeout=60)
+        assert stream.status_code == 200
+        stream.close()
+    assert ask("DELETE", f"/containers/{uuid}", params={"force": "true"}).status_code == 204
+    distributed.wait_gone(uuid)
+    assert distributed.end(server, signal.SIGTERM) in (0, -signal.SIGTERM)
 
 
 @pytest.mark.parametrize("victim", ["api", "conductor-1", "compute"])

@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do one thing and say what was done. Returns the exit code: 1 where it could not be done."""
     parsed = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
     passed = [f"--state-dir={parsed.state_dir}"] if parsed.state_dir else []
-    passed += [word for file in parsed.config_file for word in ("--config-file", file)]
+    # Without a word it is about the service that this machine is configured for, as the service itself is.
+    files = parsed.config_file or ([] if passed else cfg.find_config_files(project="zun", prog="zun-manage"))
+    passed += [word for file in files for word in ("--config-file", file)]
     try:
         COMMANDS[parsed.command](configure(passed), parsed)
     except (OSError, ValueError, cfg.Error, errors.ZunError) as cause:
