@@ -107,11 +107,11 @@ class Distributed(Aio):
 
         def answers() -> bool:
             try:
-                return requests.get(f"{url}/healthcheck", timeout=5).status_code == 200
+                return requests.get(f"{url}/healthcheck", timeout=PATIENCE / 2).status_code == 200
             except (requests.ConnectionError, requests.Timeout):
                 return False
 
-        eventually(answers, f"{name} answers: {self.log_of(name)}")
+        eventually(answers, f"{name} answers; its log: {self.folder}")
         return url
 
     def end(self, name: str, how: signal.Signals = signal.SIGKILL) -> int:
