@@ -128,6 +128,9 @@ class Observe:
             "cpu_allocation_ratio": report.cpu_allocation_ratio,
             "ram_allocation_ratio": report.ram_allocation_ratio,
             "reserved_memory": report.reserved_memory,
+            "reserved_cpus": report.reserved_cpus,
+            "reserved_disk": report.reserved_disk,
+            "shared_with_nova": report.shared_with_nova,
         }
         host = next(iter(tx.find(Host, {"hostname": hostname})), None)
         if host is None:

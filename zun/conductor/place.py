@@ -22,7 +22,7 @@ from zun.domain.action import Action, ActionState
 from zun.domain.claim import claim_of, taken_by
 from zun.domain.host import COMPUTE, Service
 from zun.domain.lifecycle import Unplaced
-from zun.domain.sandbox import Sandbox
+from zun.domain.sandbox import Sandbox, device_of
 from zun.domain.scheduling import Candidate, Rules
 from zun.interfaces.inventory import Inventory
 from zun.interfaces.store import Store, Transaction
@@ -93,7 +93,7 @@ class Place:
 
     def _choose(self, action: Action, sandbox: Sandbox) -> str | None:
         """Raises NoValidHost, InventoryUnavailable."""
-        candidates = self._inventory.candidates(sandbox)
+        candidates = self._inventory.candidates(sandbox, device_of(sandbox, action.container_uuid or ""))
         with self._store.read() as tx:
             asked = wanted.of(tx, sandbox)
         try:

@@ -54,6 +54,20 @@ OPTS = [
     ),
     cfg.PortOpt("stream_port", default=0, help="The port of that listener; 0 is any that is free."),
     cfg.IntOpt("max_streams", default=4096, min=1, help="How many streams and archives may be open on a host at a time."),
+    cfg.IntOpt("reserved_host_cpus", default=0, min=0, help="Cores kept for the host itself, of those that containers share."),
+    cfg.FloatOpt(
+        "reserve_disk_for_image",
+        default=0.2,
+        min=0.0,
+        max=1.0,
+        help="The part of the host's disk that is kept for images; the rest is given to containers that ask for disk.",
+    ),
+    cfg.BoolOpt(
+        "host_shared_with_nova",
+        default=False,
+        help="Nova has instances on this host, too, under the same name: its resource provider in Placement is used, and what it says the "
+        "host has is left as it is. Only with [inventory] driver = placement.",
+    ),
     cfg.IntOpt("reserved_host_memory", default=512, min=0, help="MiB of memory kept for the host itself."),
     cfg.StrOpt(
         "cpu_dedicated_set",

@@ -31,6 +31,12 @@ OPTS = [
         help="What a host must pass to get a container. What is not named here is not looked at; but whether a host is up and enabled "
         "(ComputeFilter) and has what is asked for (CPUFilter, RamFilter, DiskFilter, CpuSetFilter) is looked at in any case.",
     ),
+    cfg.IntOpt(
+        "max_placement_results",
+        default=1000,
+        min=1,
+        help="How many hosts that have room Placement is asked for at most, with [inventory] driver = placement.",
+    ),
     *(
         cfg.FloatOpt(
             f"{name}_weight_multiplier",

@@ -108,14 +108,17 @@ class Host(Entity, frozen=True, kw_only=True):
     cpu_allocation_ratio: Annotated[float, Field()] = 16.0
     ram_allocation_ratio: Annotated[float, Field()] = 1.5
     reserved_memory: Annotated[int, Field(doc="MiB kept for the host itself")] = 0
+    reserved_cpus: Annotated[int, Field(doc="shared cores kept for the host itself")] = 0
+    reserved_disk: Annotated[int, Field(doc="GiB kept for images")] = 0
+    shared_with_nova: Annotated[bool, Field(doc="Nova has instances on it, and says in Placement what it has")] = False
 
 
 def capacity(host: Host) -> Resources:
     """What the host's sandboxes may take together. Only shared cores may be given out several times over."""
     shared = len(host.cpu_shared_set) if host.cpu_shared_set or host.cpu_dedicated_set else host.cpus
     return Resources(
-        cpu=shared * host.cpu_allocation_ratio,
+        cpu=max(0, shared - host.reserved_cpus) * host.cpu_allocation_ratio,
         memory=int((host.mem_total - host.reserved_memory) * host.ram_allocation_ratio),
-        disk=host.disk_total,
+        disk=max(0, host.disk_total - host.reserved_disk),
         pcpu=len(host.cpu_dedicated_set),
     )

@@ -24,9 +24,10 @@ class Inventory(Protocol):
 
     # -- outside of any transaction: another service may be asked -------------------------------------
 
-    def candidates(self, sandbox: Sandbox) -> list[Candidate]:
+    def candidates(self, sandbox: Sandbox, consumer: str) -> list[Candidate]:
         """Every host that has ever reported, with what is taken of it; ``offered`` where there is room for the sandbox for all that
-        another account says. Raises InventoryUnavailable."""
+        another account says. ``consumer`` is what it claims as: what that has claimed and no row says is no hindrance, and may be given
+        back. Raises InventoryUnavailable."""
 
     def claim(self, claim: Claim) -> None:
         """Claim before the row says so, instead of what the consumer has claimed until now. May be repeated. What never comes to be in a

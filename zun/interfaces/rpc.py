@@ -124,6 +124,11 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True):
     cpu_allocation_ratio: float = 16.0
     ram_allocation_ratio: float = 1.5
     reserved_memory: int = 0
+    reserved_cpus: int = 0
+    #: GiB that images may take
+    reserved_disk: int = 0
+    #: whether Nova has instances here, and has written down in Placement what the host has
+    shared_with_nova: bool = False
 
 
 class Conductor(Protocol):
@@ -239,6 +244,10 @@ class Rounds(Protocol):
     @cast
     def clear_away(self) -> None:
         """Something is gone that may have left something in other services."""
+
+    @cast
+    def follow(self, consumer: str) -> None:
+        """The rows say something else of what this container or capsule takes; another account than ours is to be put right."""
 
 
 class News(Protocol):

@@ -30,9 +30,11 @@ from zun.db.store import SqlStore
 from zun.domain.host import Hearing, always
 from zun.drivers.inventory.local import LocalInventory
 from zun.interfaces import rpc
+from zun.interfaces.inventory import Inventory
 from zun.interfaces.rpc import Agents
 from zun.interfaces.store import Store
 from zun.pulse import Pulse
+from zun.wiring.inventory import Account
 from zun.wiring.parts import Clock, utcnow
 
 #: Seconds between two rounds of the conductor's slow work, should every poke be lost.
@@ -56,7 +58,7 @@ def decisions(
     conf: cfg.ConfigOpts, store: Store, plugs: Plugs, agents: Agents, clock: Clock, rounds: rpc.Rounds, hearing: Hearing
 ) -> Decisions:
     """``plugs`` are asked only what they would refuse; ``rounds`` is whoever goes on with what was decided."""
-    inventory = LocalInventory(store, clock, conf.compute.service_down_time, hearing)
+    inventory = Account(conf, store, clock, hearing, follow=rounds.follow).inventory
     poke = poker(rounds.place, agents)
     defaults = decided(conf)
     down = conf.compute.service_down_time
@@ -85,7 +87,7 @@ def decisions(
             hearing=hearing,
             clear_away=rounds.clear_away,
         ),
-        admin=admin(conf, store, clock, rounds.look_at_hosts, hearing),
+        admin=admin(conf, store, clock, rounds.look_at_hosts, hearing, inventory),
         registries=Registries(store, secrets.vault(conf)),
         images=HostImages(store, agents, plugs.images, clock=clock, service_down_time=down, poke=poke),
         streams=tickets(conf, store, agents, clock),
@@ -98,8 +100,16 @@ class Rounds:
 
     def __init__(self, conf: cfg.ConfigOpts, store: Store, agents: Agents, clock: Clock, hearing: Hearing, plugs: Plugs) -> None:
         """``plugs`` are asked for what containers have left in other services, and nothing else."""
-        inventory = LocalInventory(store, clock, conf.compute.service_down_time, hearing)
-        self._place = Place(store, inventory, clock=clock, poke=lambda host: agents.on(host).look(), rules=scheduler.rules(conf))
+        self._account = Account(conf, store, clock, hearing)
+        inventory = self._account.inventory
+        self._place = Place(
+            store,
+            inventory,
+            clock=clock,
+            poke=lambda host: agents.on(host).look(),
+            rules=scheduler.rules(conf),
+            patience=conf.placement.patience,
+        )
         forget = Forget(store, clock=clock, retention=conf.events.retention, most=conf.events.most)
         down = conf.compute.service_down_time
         self._sweep = Sweep(store, clock=clock, service_down_time=down, forget=forget.run, hearing=hearing)
@@ -124,6 +134,11 @@ class Rounds:
         """Look at once at the hosts: at those that fall silent, and those that are drained."""
         self._sweeping.poke()
         self._draining.poke()
+        self._account.look()
+
+    def follow(self, consumer: str) -> None:
+        """Have another account than ours put right, where there is one."""
+        self._account.follow(consumer)
 
     def clear_away(self) -> None:
         """Look at once for what is left in other services by what is gone."""
@@ -134,11 +149,13 @@ class Rounds:
         self._sweeping.start()
         self._draining.start()
         self._clearing.start()
+        self._account.start()
 
     def stop(self) -> None:
         """End."""
         for pulse in (self.placing, self._sweeping, self._draining, self._clearing):
             pulse.stop()
+        self._account.stop()
 
     def _sweep_all(self) -> None:
         self.streams.sweep()
@@ -162,11 +179,18 @@ def tickets(conf: cfg.ConfigOpts, store: Store, agents: Agents, clock: Clock) ->
     return Streams(store, agents, clock=clock, lifetime=conf.websocket_proxy.token_ttl)
 
 
-def admin(conf: cfg.ConfigOpts, store: Store, clock: Clock, sweep: Callable[[], None] = lambda: None, hearing: Hearing = always) -> Admin:
-    """What operators decide. Who has no ``sweep`` leaves it to the service to notice what was decided."""
+def admin(
+    conf: cfg.ConfigOpts,
+    store: Store,
+    clock: Clock,
+    sweep: Callable[[], None] = lambda: None,
+    hearing: Hearing = always,
+    inventory: Inventory | None = None,
+) -> Admin:
+    """What operators decide. Who has no ``sweep``, or no ``inventory``, leaves it to the service to notice what was decided."""
     down = conf.compute.service_down_time
     configured = decided(conf).quota
-    inventory = LocalInventory(store, clock, down, hearing)
+    inventory = inventory or LocalInventory(store, clock, down, hearing)
     return Admin(store, inventory, clock=clock, configured=configured, service_down_time=down, sweep=sweep, hearing=hearing)
 
 

@@ -68,8 +68,9 @@ def agent(
     """The agent of this host."""
 
     def report() -> HostReport:
+        facts = plugs.runtime.facts()
         return HostReport(
-            facts=plugs.runtime.facts(),
+            facts=facts,
             availability_zone=conf.compute.default_availability_zone,
             cpu_dedicated_set=plugs.cores.dedicated,
             cpu_shared_set=plugs.cores.shared,
@@ -77,6 +78,9 @@ def agent(
             cpu_allocation_ratio=conf.compute.cpu_allocation_ratio,
             ram_allocation_ratio=conf.compute.ram_allocation_ratio,
             reserved_memory=conf.compute.reserved_host_memory,
+            reserved_cpus=conf.compute.reserved_host_cpus,
+            reserved_disk=int(facts.disk_total * conf.compute.reserve_disk_for_image),
+            shared_with_nova=conf.compute.host_shared_with_nova,
         )
 
     pace = Pace(

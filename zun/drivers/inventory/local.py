@@ -25,7 +25,7 @@ class LocalInventory:
         self._hearing = hearing
         self._service_down_time = service_down_time
 
-    def candidates(self, sandbox: Sandbox) -> list[Candidate]:
+    def candidates(self, sandbox: Sandbox, consumer: str) -> list[Candidate]:
         """See the Protocol. Every host is offered: the rows say what is free."""
         now, hearing = self._clock(), self._hearing()
         with self._store.read() as tx:
