@@ -41,6 +41,9 @@ types: $(VENV) ## mypy, strict
 bench: $(VENV) ## the benchmark, as ratios
 	$(BIN)/python -m bench
 
+bench-cloud: cloud ## this service and its peer from PyPI, side by side on the test cloud (as root)
+	$(BIN)/python -m bench.cloud
+
 constraints: $(VENV) ## make constraints.txt anew from pyproject.toml: the versions that everybody installs
 	printf 'uv\nhatchling>=1.25\n' | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-annotate \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make constraints' pyproject.toml - --output-file constraints.txt

@@ -108,11 +108,11 @@ def _load(world: World, seconds: float) -> Section:
     return section
 
 
-def write(document: Path, text: str) -> None:
+def write(document: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
     """Replace what stands between the marks. Raises ValueError if there are none."""
-    before, begin, rest = document.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
+    before, found, rest = document.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
         raise ValueError(f"{document} has no marks")
     document.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
 

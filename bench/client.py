@@ -25,6 +25,7 @@ class Access:
 
     port: int
     password: str
+    host: str = "127.0.0.1"
 
     def headers(self, version: str = VERSION) -> dict[str, str]:
         """What every request carries."""
@@ -32,11 +33,24 @@ class Access:
         return {"Authorization": f"Basic {token}", "OpenStack-API-Version": version, "Accept": "application/json"}
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Where a service of a cloud is, and a token of Keystone's."""
+
+    host: str
+    port: int
+    token: str
+
+    def headers(self, version: str = VERSION) -> dict[str, str]:
+        """What every request carries."""
+        return {"X-Auth-Token": self.token, "OpenStack-API-Version": version, "Accept": "application/json"}
+
+
 class Client:
     """One connection. Not for several threads."""
 
-    def __init__(self, access: Access) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", access.port, timeout=60)
+    def __init__(self, access: Access | Token) -> None:
+        self._connection = http.client.HTTPConnection(access.host, access.port, timeout=60)
         self._headers, self._newest = access.headers(), access.headers(NEWEST)
 
     def __enter__(self) -> Self:

@@ -6,13 +6,16 @@ import re
 import selectors
 import socket
 import time
+from dataclasses import dataclass, field
 
-from bench.client import Access, Client
+from bench.client import Access, Client, Token
 from bench.report import Row, Section, median, p95
 from bench.world import World
 
 CLIENTS = (1, 8, 32)
 PAGE = 100
+WARM = 0.25
+_PATIENCE = 120.0
 _LENGTH = re.compile(rb"^content-length: *(\d+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -28,54 +31,82 @@ def measure(world: World, seconds: float) -> Section:
         shown = client.all()[0]["uuid"]
     paths = {"show": f"/v1/containers/{shown}", f"list of {PAGE}": f"/v1/containers?limit={PAGE}"}
     for clients in CLIENTS:
-        hello, _ = load(world.hello_port, "/hello", None, clients, seconds)
+        hello = warmed(Access(world.hello_port, ""), "/hello", clients, seconds)
         for what, path in paths.items():
-            rate, times = load(world.port, path, world.access, clients, seconds)
-            note = f"(answer: median {median(times) * 1000:.1f}, p95 {p95(times) * 1000:.1f} ms)"
-            section.rows.append(Row(f"{what}, {clients} at once", rate, "/s", hello, rate=True, note=note))
+            found = warmed(world.access, path, clients, seconds)
+            note = f"(answer: median {median(found.times) * 1000:.1f}, p95 {p95(found.times) * 1000:.1f} ms)"
+            section.rows.append(Row(f"{what}, {clients} at once", found.rate, "/s", hello.rate, rate=True, note=note))
     world.hello.stop()
     return section
 
 
-def load(port: int, path: str, access: Access | None, clients: int, seconds: float) -> tuple[float, list[float]]:
-    """Requests per second, and the time of each answer. Every client asks again as soon as it has its answer.
+@dataclass(slots=True)
+class Answers:
+    """What came of asking for a while: the seconds of each answer, and of all of it."""
+
+    times: list[float] = field(default_factory=list)
+    took: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.times) / self.took
+
+    def add(self, more: Answers) -> None:
+        """Put those of another while to these."""
+        self.times += more.times
+        self.took += more.took
+
+
+def warmed(access: Access | Token, path: str, clients: int, seconds: float, *, kept: bool = True) -> Answers:
+    """Like ``load``, after a quarter of a second to get going."""
+    load(access, path, clients, WARM, kept=kept)
+    return load(access, path, clients, seconds, kept=kept)
+
+
+def load(access: Access | Token, path: str, clients: int, seconds: float, *, kept: bool = True) -> Answers:
+    """Every client asks again as soon as it has its answer, for so many seconds; all answers are waited for.
 
     One thread plays all clients and reads no more of an answer than it must, so that the server is what is measured.
     """
-    headers = {"Host": f"127.0.0.1:{port}"} | (access.headers() if access else {})
+    headers = {"Host": f"{access.host}:{access.port}"} | access.headers() | ({} if kept else {"Connection": "close"})
     request = "\r\n".join([f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
-    times: list[float] = []
+    answers = Answers()
     with selectors.DefaultSelector() as selector:
-        players = [_Player(port, request) for _ in range(clients)]
+        players = [_Player(access.host, access.port, request, kept, selector) for _ in range(clients)]
         try:
+            begun = time.perf_counter()
             for player in players:
-                selector.register(player.socket, selectors.EVENT_READ, player)
                 player.ask()
-            # A quarter of a second to get going.
-            begun, warm = time.perf_counter(), False
-            while (now := time.perf_counter()) < begun + seconds:
-                if not warm and now > begun + 0.25:
-                    begun, warm = now, True
-                    times.clear()
-                for key, _ in selector.select(5.0):
+            waiting = clients
+            while waiting:
+                ready = selector.select(_PATIENCE)
+                if not ready:
+                    raise TimeoutError(f"no answer to {path} for {_PATIENCE:g} s")
+                for key, _ in ready:
                     if key.data.answered():
-                        times.append(key.data.took)
-                        key.data.ask()
-            took = time.perf_counter() - begun
+                        answers.times.append(key.data.took)
+                        if time.perf_counter() < begun + seconds:
+                            key.data.ask()
+                        else:
+                            waiting -= 1
+            answers.took = time.perf_counter() - begun
         finally:
             for player in players:
-                player.socket.close()
-    return len(times) / took, times
+                player.leave()
+    return answers
 
 
 class _Player:
     """One client."""
 
-    def __init__(self, port: int, request: bytes) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, host: str, port: int, request: bytes, kept: bool, selector: selectors.BaseSelector) -> None:
         self.took = 0.0
+        self._address = (host, port)
         self._request = request
+        self._kept = kept
+        self._selector = selector
+        self._socket: socket.socket | None = None
         self._asked = 0.0
         self._head = b""
         self._left: int | None = None
@@ -83,11 +114,23 @@ class _Player:
     def ask(self) -> None:
         self._head, self._left = b"", None
         self._asked = time.perf_counter()
-        self.socket.sendall(self._request)
+        if self._socket is None:
+            self._socket = socket.create_connection(self._address, timeout=_PATIENCE)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._selector.register(self._socket, selectors.EVENT_READ, self)
+        self._socket.sendall(self._request)
+
+    def leave(self) -> None:
+        """Hang up; not connected is as good."""
+        if self._socket is not None:
+            self._selector.unregister(self._socket)
+            self._socket.close()
+            self._socket = None
 
     def answered(self) -> bool:
         """Read what has come. Returns whether that was the last of the answer."""
-        piece = self.socket.recv(1 << 18)
+        assert self._socket is not None
+        piece = self._socket.recv(1 << 18)
         if not piece:
             raise RuntimeError("the server has closed a connection under load")
         if self._left is None:
@@ -96,14 +139,16 @@ class _Player:
             if not end:
                 return False
             length = _LENGTH.search(head)
-            if not head.startswith(b"HTTP/1.1 200") or length is None:
-                raise RuntimeError(f"an answer under load: {head[:300]!r}")
+            if b" 200 " not in head.partition(b"\r\n")[0] or length is None:
+                raise RuntimeError(f"an answer under load: {self._head[:600]!r}")
             self._left = int(length[1]) - len(body)
         else:
             self._left -= len(piece)
         if self._left > 0:
             return False
         self.took = time.perf_counter() - self._asked
+        if not self._kept:
+            self.leave()
         return True
 
 

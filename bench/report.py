@@ -23,21 +23,32 @@ class Row:
     #: for a rate a higher figure is the better one: its ratio shows how many times slower the service is, as that of a time does
     rate: bool = False
     note: str = ""
+    #: where the service is to be better than its peer: so many times at least (0: it is only shown how many times it is)
+    times: float | None = None
 
     @property
     def reached(self) -> bool | None:
         """Whether the target was reached; None without one."""
+        if self.times:
+            return self.gain >= self.times
         if self.target is None:
             return None
         return (self.zun if self.judged is None else self.judged) <= self.target
 
+    @property
+    def gain(self) -> float:
+        """How many times better than the peer the figure is: as much for a rate, as little for all else. 0 without a peer."""
+        return 0.0 if not self.peer or not self.zun else self.zun / self.peer if self.rate else self.peer / self.zun
+
     def cells(self) -> tuple[str, ...]:
         """The row as text."""
         ratio = ""
-        if self.peer:
+        if self.peer and self.times is not None:
+            ratio = f"{shown(self.gain)} times better"
+        elif self.peer:
             ratio = f"x {(self.peer / self.zun if self.rate else self.zun / self.peer):.2f}"
         reached = "" if self.reached is None else "yes" if self.reached else "NO"
-        target = "" if self.target is None else f"<= {self.target:g} {self.unit}"
+        target = f">= {self.times:g} times" if self.times else "" if self.target is None else f"<= {self.target:g} {self.unit}"
         zun = f"{shown(self.zun)} {self.unit} {self.note}".strip()
         peer = "" if self.peer is None else f"{shown(self.peer)} {self.unit}"
         return (self.what, zun, peer, ratio, target, reached)

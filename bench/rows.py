@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from zun.db.store import SqlStore
 from zun.domain.container import Container
@@ -24,37 +25,42 @@ def database(state: Path) -> Path:
 def fill(state: Path, project: str, count: int) -> None:
     """Have so many containers, as they look when they have run for a while."""
     store = SqlStore(f"sqlite:///{database(state)}", utcnow, durable=False)
-    now = utcnow()
     try:
-        with store.write() as tx:
-            if not tx.find(Service, {"host": HOST}):
-                tx.add(Service(uuid=str(uuid.uuid4()), host=HOST, binary=COMPUTE, last_seen_up=now))
-            for number in range(tx.count(Container, {"host": HOST}), count):
-                sandbox = Sandbox(
-                    uuid=str(uuid.uuid4()),
-                    project_id=project,
-                    user_id="admin",
-                    host=HOST,
-                    hostname=uuid.uuid4().hex[:12],
-                    cpu=0.5,
-                    memory=128,
-                    engine_id=uuid.uuid4().hex * 2,
-                    addresses={
-                        "bridge": [
-                            {
-                                "addr": f"10.213.{number // 250}.{number % 250 + 2}",
-                                "version": 4,
-                                "port": uuid.uuid4().hex * 2,
-                                "subnet_id": uuid.uuid4().hex * 2,
-                                "preserve_on_delete": False,
-                            }
-                        ]
-                    },
-                )
-                tx.add(sandbox)
-                tx.add(_container(sandbox, number))
+        into(store, project, count)
     finally:
         store.close()
+
+
+def into(store: SqlStore, project: str, count: int) -> None:
+    """The same, in any database."""
+    with store.write() as tx:
+        if not tx.find(Service, {"host": HOST}):
+            tx.add(Service(uuid=str(uuid.uuid4()), host=HOST, binary=COMPUTE, last_seen_up=utcnow()))
+        for number in range(tx.count(Container, {"host": HOST}), count):
+            sandbox = Sandbox(
+                uuid=str(uuid.uuid4()),
+                project_id=project,
+                user_id="admin",
+                host=HOST,
+                hostname=uuid.uuid4().hex[:12],
+                cpu=0.5,
+                memory=128,
+                engine_id=uuid.uuid4().hex * 2,
+                addresses={"bridge": [address(number)]},
+            )
+            tx.add(sandbox)
+            tx.add(_container(sandbox, number))
+
+
+def address(number: int) -> dict[str, Any]:
+    """An address of a container, as it is shown."""
+    return {
+        "addr": f"10.213.{number // 250}.{number % 250 + 2}",
+        "version": 4,
+        "port": uuid.uuid4().hex * 2,
+        "subnet_id": uuid.uuid4().hex * 2,
+        "preserve_on_delete": False,
+    }
 
 
 def _container(sandbox: Sandbox, number: int) -> Container:

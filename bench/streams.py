@@ -47,8 +47,8 @@ class Shows:
 
 def _shows(world: World, path: str) -> Shows:
     before = cpu(world.service.pid)
-    rate, times = load(world.port, path, world.access, 1, COUNTED)
-    return Shows(rate, (cpu(world.service.pid) - before) / len(times) * 1000)
+    found = load(world.access, path, 1, COUNTED)
+    return Shows(found.rate, (cpu(world.service.pid) - before) / len(found.times) * 1000)
 
 
 def measure(world: World, attached: int, watching: int) -> Section:

@@ -33,16 +33,13 @@ def make(world: World) -> bool:
         if node.name != CONTROLLER:
             nodes.forget(node)
         node.folder.mkdir(parents=True, exist_ok=True)
-        (node.folder / "hosts").write_text(_hosts(world))
+        (node.folder / "hosts").write_text(hosts(world))
         node.start()
     fabric = world.node(FABRIC)
     for bridge in (MANAGEMENT, UNDERLAY, PUBLIC):
         fabric.run("ip", "link", "add", bridge, "up", "type", "bridge")
     for node in world.nodes():
-        _wire(fabric, MANAGEMENT, node, MANAGEMENT_PORT)
-        node.run("ip", "address", "add", f"{node.address}/24", "dev", MANAGEMENT_PORT)
-        if node.underlay:
-            _wire(fabric, UNDERLAY, node, UNDERLAY_PORT)
+        connect(world, node)
     _wire(fabric, PUBLIC, world.node(NETWORK), PUBLIC_PORT)
     _wire_machine(world, fabric, MANAGEMENT, world.gateway)
     _wire_machine(world, fabric, PUBLIC, f"{world.public}.1")
@@ -58,7 +55,7 @@ def admit(world: World, name: str, number: int) -> Node:
     node = Node(name, world.folder / "nodes" / name, f"{world.management}.{number}")
     dismiss(world, node)
     node.folder.mkdir(parents=True)
-    (node.folder / "hosts").write_text(_hosts(world))
+    (node.folder / "hosts").write_text(hosts(world))
     node.start()
     fabric = world.node(FABRIC)
     for bridge, port, network in ((MANAGEMENT, MANAGEMENT_PORT, world.management), (PUBLIC, PUBLIC_PORT, world.public)):
@@ -71,7 +68,7 @@ def admit(world: World, name: str, number: int) -> Node:
 def dismiss(world: World, node: Node) -> None:
     """End a node that was let in, and all that runs in it. None is as good."""
     remains.end_nodes(node.folder)
-    for bridge in (MANAGEMENT, PUBLIC):
+    for bridge in (MANAGEMENT, UNDERLAY, PUBLIC):
         # The kernel would do it, a little later.
         world.node(FABRIC).run("ip", "link", "delete", _fabric_end(bridge, node), check=False)
     nodes.forget(node)
@@ -83,7 +80,17 @@ def remove(world: World) -> None:
     remains.await_links_gone(world.tag)
 
 
-def _hosts(world: World) -> str:
+def connect(world: World, node: Node) -> None:
+    """Wire a node that has no wires yet to the management network, and to the underlay where it has an address there."""
+    fabric = world.node(FABRIC)
+    _wire(fabric, MANAGEMENT, node, MANAGEMENT_PORT)
+    node.run("ip", "address", "add", f"{node.address}/24", "dev", MANAGEMENT_PORT)
+    if node.underlay:
+        _wire(fabric, UNDERLAY, node, UNDERLAY_PORT)
+
+
+def hosts(world: World) -> str:
+    """The text of a node's ``/etc/hosts``."""
     lines = ["127.0.0.1 localhost", "::1 localhost", f"{world.gateway} machine"]
     return "\n".join([*lines, *(f"{node.address} {node.name}" for node in world.nodes())]) + "\n"
 

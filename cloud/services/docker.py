@@ -11,13 +11,13 @@ from cloud.world import World
 from tools.engine_api import Engine
 
 
-def start(world: World, host: Node) -> bool:
-    """See that it runs."""
+def start(world: World, host: Node, execution: str = "/run/docker") -> bool:
+    """See that it runs. Below ``execution`` are the namespaces of its networks, which it tells its plug-ins by their paths."""
     socket = world.engine(host.name)
     settings = {
         "hosts": [f"unix://{socket}"],
         "data-root": f"{host.folder}/docker",
-        "exec-root": "/run/docker",
+        "exec-root": execution,
         "pidfile": "/run/docker.pid",
         # Its containers have networks from Neutron, or the host's own.
         "bridge": "none",

@@ -60,10 +60,21 @@ def _daemon(world: World) -> Daemon:
     return Daemon("rabbitmq", world.controller, [_SERVER], ready, files, _environment(world))
 
 
+def make_vhost(world: World, name: str) -> None:
+    """See that there is a world of queues apart from all others."""
+    if name not in world.controller.run(*_control(world, "list_vhosts")).split():
+        world.controller.run(*_control(world, "add_vhost", name))
+    world.controller.run(*_control(world, "set_permissions", "--vhost", name, USER, ".*", ".*", ".*"))
+
+
 def consumers(world: World, queue: str) -> int:
     """How many wait for messages of a queue."""
-    environment = [f"{name}={value}" for name, value in _environment(world).items()]
-    command = ["env", *environment, _CONTROL, "--quiet", "--no-table-headers", "list_queues", "name", "consumers"]
-    listed = world.controller.run(*command, check=False)
+    listed = world.controller.run(*_control(world, "list_queues", "name", "consumers"), check=False)
     found = [line.split() for line in listed.splitlines()]
     return sum(int(words[1]) for words in found if len(words) == 2 and words[0] == queue and words[1].isdigit())
+
+
+def _control(world: World, verb: str, *arguments: str) -> list[str]:
+    environment = [f"{name}={value}" for name, value in _environment(world).items()]
+    quiet = ["--quiet", "--no-table-headers"] if verb.startswith("list") else ["--quiet"]
+    return ["env", *environment, _CONTROL, *quiet, verb, *arguments]

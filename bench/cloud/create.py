@@ -1,0 +1,128 @@
+"""From a request to a container that runs, with a port of Neutron's: alone, and ten at once."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from bench.client import Client, Token, until
+from bench.cloud.sides import Side
+from bench.report import Row, Section, median, p95
+
+ALONE_TARGET, MANY_TARGET, MANY = 0.6, 2.5, 10
+POLL = 0.05
+PATIENCE = 240.0
+#: ends at once when it is asked to: a first process that does not listen would cost ten seconds each time
+COMMAND = ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
+
+
+def measure(sides: tuple[Side, Side], network: str, engine: Path, rounds: int, many_rounds: int) -> Section:
+    """Each way in turns; what was made is gone before the next begins."""
+    section = Section(
+        f"Create to Running with a port of Neutron's: alone {rounds} times, {MANY} at once {many_rounds} times, in turns",
+        "the service of that name on PyPI, on a host of its own in the same cloud, with Docker and kuryr-libnetwork",
+    )
+    ours, theirs = sides
+    ways: list[Callable[[int], list[float]]] = [
+        lambda count: created(ours.containers, network, count),
+        lambda count: created(theirs.containers, network, count),
+        lambda count: started(engine, count),
+    ]
+    for way in ways:
+        way(1)
+    alone = _turns(ways, 1, rounds)
+    many = _turns(ways, MANY, many_rounds)
+    for what, times, target in (("alone", alone, ALONE_TARGET), (f"{MANY} at once", many, MANY_TARGET)):
+        zun, peer, run = times
+        section.rows += [
+            Row(f"{what}, p50", median(zun), "s", median(peer), target=target),
+            Row(f"{what}, p95", p95(zun), "s", p95(peer)),
+            Row(f"  how many times sooner, p50, {what}", median(zun), "s", median(peer), times=0),
+            Row(f"  'docker run' without a network, p50, {what}", median(run), "s"),
+        ]
+    return section
+
+
+def _turns(ways: list[Callable[[int], list[float]]], count: int, rounds: int) -> list[list[float]]:
+    times: list[list[float]] = [[] for _ in ways]
+    for _ in range(rounds):
+        for kept, way in zip(times, ways, strict=True):
+            kept += way(count)
+    return times
+
+
+def created(access: Token, network: str, count: int) -> list[float]:
+    """Seconds from the request of each of so many containers, all asked for at once, until a list shows it running."""
+    begun: dict[str, float] = {}
+    barrier = threading.Barrier(count)
+
+    def ask(_: int) -> None:
+        with Client(access) as client:
+            barrier.wait()
+            asked = time.perf_counter()
+            begun[client.run(command=COMMAND, nets=[{"network": network}], memory="64")] = asked
+
+    runs: dict[str, float] = {}
+
+    def look(client: Client) -> None:
+        known = list(begun)
+        shown = {row["uuid"]: row for row in client.all()}
+        now = time.perf_counter()
+        for uuid in known:
+            if shown[uuid]["status"] == "Error":
+                raise RuntimeError(f"a container did not run: {shown[uuid]['status_reason']}")
+            if shown[uuid]["status"] == "Running":
+                runs.setdefault(uuid, now)
+
+    def all_run(client: Client, asked: list[Future[None]]) -> bool:
+        look(client)
+        for each in asked:
+            if each.done():
+                each.result()
+        return len(runs) == count
+
+    with Client(access) as client:
+        try:
+            with ThreadPoolExecutor(count) as pool:
+                asked = [pool.submit(ask, number) for number in range(count)]
+                # Looked at meanwhile: the first may run before the last was answered.
+                until(lambda: all_run(client, asked), PATIENCE, "containers run", every=POLL)
+        finally:
+            removed(client)
+    return [runs[uuid] - begun[uuid] for uuid in begun]
+
+
+def removed(client: Client) -> None:
+    """Have no container left. Raises TimeoutError."""
+    asked: set[str] = set()
+
+    def none_left() -> bool:
+        for row in client.all():
+            if row["uuid"] not in asked and row["status"] != "Creating":
+                client.call("DELETE", f"/v1/containers/{row['uuid']}?stop=true", missing_is_none=True)
+                asked.add(row["uuid"])
+        return not client.all()
+
+    until(none_left, PATIENCE, "containers are deleted", every=0.2)
+
+
+def started(engine: Path, count: int) -> list[float]:
+    """Seconds of 'docker run' of so many at once, until it says that the container runs."""
+    docker = ["docker", "--host", f"unix://{engine}"]
+    begin = [*docker, "run", "--detach", "--network=none"]
+    names = [f"bench-{number}" for number in range(count)]
+
+    def run(name: str) -> float:
+        begun = time.perf_counter()
+        subprocess.run([*begin, f"--name={name}", "busybox", *COMMAND], check=True, capture_output=True)
+        return time.perf_counter() - begun
+
+    try:
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(run, names))
+    finally:
+        subprocess.run([*docker, "rm", "--force", *names], check=False, capture_output=True)
