@@ -379,6 +379,10 @@ class VolumesUnavailable(ServiceUnavailable):
     text = "The volume service does not answer: {reason}"
 
 
+class ImageServiceUnavailable(ServiceUnavailable):
+    text = "The image service does not answer: {reason}"
+
+
 class RpcUnavailable(ServiceUnavailable):
     text = "No answer from {target} within {seconds} seconds."
 
@@ -393,6 +397,12 @@ class NetworkRefused(ZunError):
     """The network service answered, and the answer is no. ``reason`` is its own sentence."""
 
     text = "The network service refused: {reason}"
+
+
+class ImageServiceRefused(ZunError):
+    """The image service answered, and the answer is no. ``reason`` is its own sentence."""
+
+    text = "The image service refused: {reason}"
 
 
 class BindingFailed(ZunError):

@@ -24,6 +24,7 @@ from zun.conductor.registries import Registries
 from zun.conductor.streams import Streams
 from zun.conductor.vault import Vault
 from zun.conductor.verbs import Verbs
+from zun.domain.action import Caller
 from zun.domain.container import Container
 from zun.domain.host import COMPUTE, Host, Service
 from zun.domain.lifecycle import Status
@@ -57,10 +58,17 @@ CALLERS = {
 
 class Images:
     name = "docker"
+    central = False
 
     def check(self, reference: str) -> None:
         if reference.endswith("!"):
             raise errors.InvalidImage(image=reference, reason="no reference")
+
+    def choose(self, reference: str, caller: Caller) -> str | None:
+        return None
+
+    def check_target(self, caller: Caller) -> None:
+        pass
 
 
 class Agent:

@@ -188,7 +188,7 @@ WRONG = [
     ("auto_remove", "true", "must be a boolean or null"),
     ("hostname", None, "must be a string"),
     ("hostname", "a b", "must match the pattern"),
-    ("image_driver", "floppy", "must be one of 'docker', 'glance', 'None'"),
+    ("image_driver", "floppy", "must be one of 'glance', 'docker', 'None'"),
     ("image_pull_policy", "rarely", "must be one of"),
     ("nets", [{}], "exactly one of 'network', 'port'"),
     ("nets", [{"network": "a", "port": "b"}], "exactly one of"),

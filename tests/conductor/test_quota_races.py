@@ -34,6 +34,9 @@ class Anything:
     def check(self, reference: str) -> None:
         pass
 
+    def choose(self, reference: str, caller: Caller) -> None:
+        return None
+
 
 def conductor(store: Store, folder: Path) -> Accept:
     return Accept(

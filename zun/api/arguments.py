@@ -105,7 +105,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """What the new image is called."""
 
-    repository: Annotated[str, Field(doc="what it is called; with a registry's name it is sent there", create=kinds.IMAGE, required=True)]
+    repository: Annotated[str, Field(doc="what it is called, in Glance unless it names a registry", create=kinds.IMAGE, required=True)]
     tag: Annotated[str | None, Field(doc="its tag; `latest` unless said", create=kinds.TAG)] = None
 
 

@@ -26,7 +26,12 @@ def of(environ: dict[str, Any]) -> Context:
 
 def caller(context: RequestContext) -> Caller:
     """The part of the context that is written down with what is accepted."""
-    return Caller(user_id=context.user_id or "", project_id=context.project_id or "", request_id=context.request_id)
+    return Caller(
+        user_id=context.user_id or "",
+        project_id=context.project_id or "",
+        request_id=context.request_id,
+        token=context.auth_token or "",
+    )
 
 
 def has_project(context: RequestContext) -> bool:

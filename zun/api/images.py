@@ -10,8 +10,8 @@ from zun.api.arguments import Commit, Pull, Search
 from zun.api.call import Answer, Call
 from zun.api.reading import excerpt
 from zun.api.views import Shape
-from zun.conductor.images import DRIVER
 from zun.domain.action import Action
+from zun.domain.container import REGISTRIES
 from zun.domain.host_image import Image
 from zun.domain.model import Json
 from zun.interfaces.store import Page
@@ -61,9 +61,11 @@ def delete(call: Call) -> None:
 def search(call: Call) -> list[Json]:
     """``GET /images/{name}/search``; the name may have slashes."""
     options: Search = call.options
-    found = call.parts.images.search(options.image_driver or DRIVER, call.path["id"].replace("%2F", "/"), options.exact_match)
+    term = call.path["id"].replace("%2F", "/")
+    found = call.parts.images.search(call.caller, options.image_driver or REGISTRIES, term, options.exact_match)
     return [
-        {
+        each.record
+        or {
             "name": each.name,
             "description": each.description,
             "metadata": {"is_official": each.is_official, "star_count": each.star_count},

@@ -354,7 +354,7 @@ ROUTES: tuple[Route, ...] = (
     _image("GET", "actions", "/{id}/image_actions/{request_id}", images.action, Who.ADMIN,
            "Show how something went that was done to an image, or how far it has come.", since=_OURS,
            shows=One(container_actions.SHAPE, links=False, more={**STEPS, **OF_IMAGE})),
-    _image("GET", "search", "/{id}/search", images.search, Who.READER, "Search a registry for images.",
+    _image("GET", "search", "/{id}/search", images.search, Who.READER, "Search a registry, or Glance, for images.",
            options=Search, strict=Strict.QUERY, shows=list[shown.FoundImage]),
     _ask("POST", "commit", images.commit, Who.MEMBER, "Make an image of a container.", status=202, options=Commit, strict=Strict.QUERY,
                shows=shown.Committed),

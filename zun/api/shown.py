@@ -191,7 +191,7 @@ class DetailedStep(Step, frozen=True, kw_only=True):
 class Committed(Shown, frozen=True, kw_only=True):
     """The image that is being made of a container."""
 
-    uuid: Annotated[str, _said("of the image: `GET /v1/images/{id}` shows it")]
+    uuid: Annotated[str, _said("of the image: `GET /v1/images/{id}` shows it; it is Glance's, too, where it goes there")]
 
 
 class FoundFacts(Shown, frozen=True, kw_only=True):
@@ -202,11 +202,23 @@ class FoundFacts(Shown, frozen=True, kw_only=True):
 
 
 class FoundImage(Shown, frozen=True, kw_only=True):
-    """An image that a registry has found."""
+    """An image that a registry has found, with `description` and `metadata`; or one of Glance's, as Glance shows it."""
 
-    name: Annotated[str, _said("its repository")]
-    description: Annotated[str, _said("what its owner says of it")]
-    metadata: FoundFacts
+    name: Annotated[str | None, _said("its repository; in Glance its name, which others may have, too")]
+    description: Annotated[str | msgspec.UnsetType, _said("what its owner says of it")] = msgspec.UNSET
+    metadata: FoundFacts | msgspec.UnsetType = msgspec.UNSET
+    id: Annotated[str | msgspec.UnsetType, _said("its uuid in Glance, by which a container can be made of it")] = msgspec.UNSET
+    status: Annotated[str | msgspec.UnsetType, _said("a container can be made of one that is `active`")] = msgspec.UNSET
+    visibility: Annotated[str | msgspec.UnsetType, _said("`public`, `private`, `shared` or `community`")] = msgspec.UNSET
+    owner: Annotated[str | msgspec.UnsetType | None, _said("the project whose it is")] = msgspec.UNSET
+    size: Annotated[int | msgspec.UnsetType | None, _said("bytes")] = msgspec.UNSET
+    tags: Annotated[list[str] | msgspec.UnsetType, _said("its tags")] = msgspec.UNSET
+    container_format: Annotated[str | msgspec.UnsetType | None, _said("`docker`")] = msgspec.UNSET
+    disk_format: Annotated[str | msgspec.UnsetType | None, _said("a container can be made of one that is `raw`")] = msgspec.UNSET
+    os_hash_algo: Annotated[str | msgspec.UnsetType | None, _said("how its digest was made")] = msgspec.UNSET
+    os_hash_value: Annotated[str | msgspec.UnsetType | None, _said("its digest")] = msgspec.UNSET
+    created_at: Annotated[str | msgspec.UnsetType, _said("when it was made")] = msgspec.UNSET
+    updated_at: Annotated[str | msgspec.UnsetType, _said("when it was last changed")] = msgspec.UNSET
 
 
 # -- services, quotas -----------------------------------------------------------------------------

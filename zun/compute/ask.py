@@ -73,7 +73,7 @@ class Ask(AskStreams):
         """Images whose names have the term in them, or are it."""
         if driver not in self._images:
             raise errors.NotOffered(field="image_driver", why=f"this host has no image driver '{driver}'.")
-        return self._images[driver].search(term, exact)
+        return self._images[driver].search(term, exact, None)
 
 
 def newest(pieces: Iterable[bytes], limit: int) -> bytes:

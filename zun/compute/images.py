@@ -17,18 +17,15 @@ from zun.compute.lanes import Lanes
 from zun.compute.outbox import Outbox
 from zun.compute.progress import Reporter
 from zun.compute.pulling import source
-from zun.domain import image as references
 from zun.domain.action import Action, ActionState
+from zun.domain.container import REGISTRIES
 from zun.domain.host_image import own_name
-from zun.interfaces.images import Images
+from zun.interfaces.images import Images, Source, Target
 from zun.interfaces.rpc import Access, ImageFacts, ImageWork, Outcome
 from zun.interfaces.runtime import Credentials, EngineImage
 from zun.saga import Step
 
 LOG = logging.getLogger(__name__)
-
-#: the image driver whose images hosts hold
-DRIVER = "docker"
 
 
 @dataclass(slots=True)
@@ -49,8 +46,11 @@ class ImageJob:
 
     @property
     def driver(self) -> Images:
-        """Who brings and removes images here."""
-        return self.plugs.images[DRIVER]
+        """Who brings it here, and who gets it. Raises InvalidImage where this host does not have that driver."""
+        name = self.work.image.image_driver
+        if name not in self.plugs.images:
+            raise errors.InvalidImage(image=self.work.image.reference, reason=f"host has no image driver {name!r}")
+        return self.plugs.images[name]
 
     @property
     def own_name(self) -> str:
@@ -58,16 +58,25 @@ class ImageJob:
         return own_name(self.work.image.uuid)
 
     def source(self) -> tuple[str, Credentials | None]:
-        """Its name, completed, and what opens its registry."""
+        """Its name, that of a registry completed, and what opens that."""
         image = self.work.image
+        if image.image_driver != REGISTRIES:
+            return image.reference, None
         return source(image.reference, image.registry_id, self.opens, self.plugs.default_registry)
+
+    def target(self) -> Target:
+        """Where it goes that was made of a container."""
+        reference, credentials = self.source()
+        image = self.work.image
+        return Target(reference=reference, project_id=image.project_id, uuid=image.uuid, credentials=credentials)
 
 
 def pull_image(job: ImageJob) -> None:
     """Have the registry's image in the engine."""
     reference, credentials = job.source()
-    held = job.driver.ensure(reference, "always", credentials, job.reporter.step("pull_image"))
-    job.facts = _facts(held, references.parse(reference).name)
+    wanted = Source(reference=reference, project_id=job.work.image.project_id, credentials=credentials)
+    brought = job.driver.ensure(wanted, "always", job.reporter.step("pull_image"))
+    job.facts = _facts(brought.image, brought.digest)
 
 
 def commit_container(job: ImageJob) -> None:
@@ -75,47 +84,56 @@ def commit_container(job: ImageJob) -> None:
     container = job.work.action.container_uuid
     if container is None:
         raise errors.NoSuchObject(id=job.work.image.uuid, engine="the service any more: its container was deleted")
-    job.facts = _facts(job.plugs.runtime.commit(container, job.own_name), "")
+    job.facts = _facts(job.plugs.runtime.commit(container, job.own_name))
 
 
 def push_image(job: ImageJob) -> None:
-    """Send it to its registry, if it has one."""
+    """Send it to its registry, or to Glance, if it is to go anywhere."""
     if job.work.image.kept or job.facts is None:
         return
-    reference, credentials = job.source()
-    digest = job.driver.push(job.own_name, reference, credentials, job.reporter.step("push_image"))
+    digest = job.driver.push(job.own_name, job.target(), job.reporter.step("push_image"))
     job.facts = replace(job.facts, digest=digest)
 
 
+def unpush_image(job: ImageJob) -> None:
+    """Leave nothing there of what was not finished."""
+    image = job.work.image
+    if not image.kept:
+        job.driver.unpush(Target(reference=image.reference, project_id=image.project_id, uuid=image.uuid))
+
+
 def remove_copy(job: ImageJob) -> None:
-    """What is in its registry need not stay here."""
+    """What is elsewhere need not stay here."""
     if not job.work.image.kept:
         remove_own(job)
 
 
 def remove_own(job: ImageJob) -> None:
     """Remove what was made of the container."""
-    job.driver.remove(job.own_name)
+    job.plugs.runtime.remove_image(job.own_name)
 
 
 def remove_image(job: ImageJob) -> None:
-    """Remove it from the engine."""
-    job.driver.remove(job.own_name if job.work.image.kept else job.source()[0])
+    """Remove it from the engine. What was sent elsewhere stays there."""
+    if job.work.image.kept or job.work.image.image_driver != REGISTRIES:
+        remove_own(job)
+    else:
+        job.driver.remove(job.source()[0])
 
 
 SAGAS: Mapping[str, Sequence[Step[ImageJob]]] = {
     "pull": (Step("pull_image", pull_image),),
     "commit": (
         Step("commit_container", commit_container, remove_own),
-        Step("push_image", push_image),
+        Step("push_image", push_image, unpush_image),
         Step("remove_copy", remove_copy),
     ),
     "delete": (Step("remove_image", remove_image),),
 }
 
 
-def _facts(held: EngineImage, repository: str) -> ImageFacts:
-    return ImageFacts(image_id=held.id, size=held.size, digest=held.digests.get(repository))
+def _facts(held: EngineImage, digest: str | None = None) -> ImageFacts:
+    return ImageFacts(image_id=held.id, size=held.size, digest=digest)
 
 
 class ImageHands:

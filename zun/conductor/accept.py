@@ -9,12 +9,13 @@ import random
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import allowance, cores, journal, once
+from zun.conductor import allowance, cores, image_choice, journal, once
 from zun.conductor.capsules import Capsules
 from zun.conductor.images import located
 from zun.conductor.journal import Clock
@@ -94,6 +95,7 @@ class Accept:
             configured=defaults.quota,
             fill=self._fill,
             refuse=self._refuse,
+            choose=partial(image_choice.chosen, images),
             check_hosts=self._check_hosts,
             taken=lambda tx, container: _taken(tx, defaults.unique_name_scope, container),
         )
@@ -116,6 +118,7 @@ class Accept:
         registry = asked.pop("registry", None)
         sandbox, container = self._build(caller, asked)
         self._refuse(sandbox, container)
+        container = image_choice.chosen(self._images, caller, container)
         sandbox = self._network.choose(sandbox, external=caller.external_networks)
         container = replace(container, nets=sandbox.nets, security_groups=sandbox.security_groups)
 
@@ -167,10 +170,7 @@ class Accept:
         return Sandbox(uuid=container.sandbox_uuid, **owner, **claims, **shared), container
 
     def _refuse(self, sandbox: Sandbox, container: Container) -> None:
-        driver = self._images.get(container.image_driver)
-        if driver is None:
-            raise errors.NotOffered(field="image_driver", why=f"this deployment has no image driver {container.image_driver!r}.")
-        driver.check(container.image)
+        image_choice.driver_of(self._images, container.image_driver).check(container.image)
         cores.refuse(container)
         if container.auto_remove and container.restart_policy.get("Name", "no") != "no":
             raise errors.InvalidValue(field="auto_remove", rule="cannot be combined with a restart policy")

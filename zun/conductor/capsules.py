@@ -52,10 +52,12 @@ class Capsules:
         configured: Quota,
         fill: Callable[[dict[str, Any]], dict[str, Any]],
         refuse: Callable[[Sandbox, Container], None],
+        choose: Callable[[Caller, Container], Container],
         check_hosts: Callable[[Transaction, Container], None],
         taken: Callable[[Transaction, Container], set[str]],
     ) -> None:
-        """``fill`` puts the operator's defaults where nothing is given; ``taken`` are names, in lower case, that may not be used."""
+        """``fill`` puts the operator's defaults where nothing is given; ``choose`` finds out which image is meant; ``taken`` are names, in
+        lower case, that may not be used."""
         self._store = store
         self._inventory = inventory
         self._network = network
@@ -66,6 +68,7 @@ class Capsules:
         self._configured = configured
         self._fill = fill
         self._refuse = refuse
+        self._choose = choose
         self._check_hosts = check_hosts
         self._taken = taken
 
@@ -89,6 +92,7 @@ class Capsules:
         for member in members:
             self._refuse(sandbox, member)
         self._volumes.refuse_shared(sandbox, members)
+        members = [self._choose(caller, member) for member in members]
         amounts = capsule.needs(members)
         sandbox = replace(sandbox, cpu=amounts.cpu, memory=amounts.memory, disk=amounts.disk)
 
@@ -114,6 +118,8 @@ class Capsules:
         """
         if values.get("init"):
             raise errors.InvalidValue(field="init", rule="cannot be added to a capsule that lives: the others have begun")
+        # Nobody is asked for it while the database is waited for.
+        image_uuid = self._choose(caller, self._member(sandbox, values, 0)).image_uuid
 
         def plan(tx: Transaction) -> Claim | None:
             current, others = living(tx, sandbox)
@@ -124,7 +130,7 @@ class Capsules:
             if current.host is None or _is_busy(tx, current):
                 raise out_of_place("add a container to", current, others)
             drain.refuse(tx, current.host, "add a container to", "capsule", current.uuid)
-            member = self._member(current, values, 1 + max(one.position for one in others))
+            member = replace(self._member(current, values, 1 + max(one.position for one in others)), image_uuid=image_uuid)
             _check_members([*others, member])
             self._refuse(current, member)
             self._volumes.refuse_shared(current, [member])

@@ -8,12 +8,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import image_desk, journal, registries, telling
+from zun.conductor import image_choice, image_desk, journal, registries, telling
 from zun.conductor.journal import Clock
 from zun.domain import image as references
 from zun.domain import lifecycle
 from zun.domain.action import Action, ActionState, Caller
-from zun.domain.container import Container
+from zun.domain.container import GLANCE, REGISTRIES, Container
 from zun.domain.event import What
 from zun.domain.host import COMPUTE, Host, Service, is_up
 from zun.domain.host_image import Image, ImageState
@@ -23,9 +23,6 @@ from zun.interfaces.images import Images
 from zun.interfaces.rpc import Agents
 from zun.interfaces.runtime import FoundImage
 from zun.interfaces.store import Page, Store, Transaction
-
-#: the image driver whose images hosts hold
-DRIVER = "docker"
 
 
 class HostImages:
@@ -63,7 +60,7 @@ class HostImages:
             used = self._opening(tx, caller, registry, reference)
             hostname = found[0].hostname
             tx.lock(f"images:{hostname}")
-            if tx.count(Image, {"host": hostname, "repo": repo, "tag": tag, "kept": False}):
+            if tx.count(Image, {"host": hostname, "repo": repo, "tag": tag, "kept": False, "image_driver": REGISTRIES}):
                 raise errors.ImageExists(repo=repo, tag=tag, host=hostname)
             return self._accept(tx, caller, Image(host=hostname, repo=repo, tag=tag, registry_id=used, **self._owner(caller)), "pull")
 
@@ -71,30 +68,35 @@ class HostImages:
 
     def commit(self, caller: Caller, container: Container, repository: str, tag: str | None) -> Image:
         """Accept that an image shall be made of a container. One whose name says a registry is sent there, with the project's account if
-        it has one; any other is kept on the container's host, for this project.
+        it has one; any other becomes an image of the project's in Glance, under this uuid; or, where there is no Glance, is kept on the
+        container's host for this project.
 
-        Raises InvalidImage, InvalidValue, InvalidStateException, ContainerNotFound.
+        Raises InvalidImage, InvalidValue, InvalidStateException, ContainerNotFound, ImageServiceUnavailable.
         """
         repo, version = references.split(repository)
         if repo != repository and (tag is not None or "@" in repository):
             raise errors.InvalidValue(field="repository", rule="must have neither a digest, nor a tag besides 'tag'")
         reference = f"{repo}:{version if tag is None else tag}"
-        self._check(reference)
+        references.parse(reference)
+        pushed = references.names_registry(reference)
+        driver = REGISTRIES if pushed or GLANCE not in self._drivers else GLANCE
+        kept = not pushed and driver == REGISTRIES
+        _check_status(container)
+        image_choice.driver_of(self._drivers, driver).check_target(caller)
 
         def write(tx: Transaction) -> Image:
             found = tx.get(Container, container.uuid)
             if found is None or found.host is None:
                 raise errors.ContainerNotFound(id=container.uuid)
-            if found.status not in lifecycle.VERBS["commit"].allowed:
-                raise errors.InvalidStateException(verb="commit", id=found.uuid, state=found.status.value)
-            kept = not references.names_registry(reference)
+            _check_status(found)
             row = Image(
                 host=found.host,
                 repo=repo,
                 tag=references.split(reference)[1],
                 status=ImageState.COMMITTING,
                 kept=kept,
-                registry_id=None if kept else self._account(tx, found, reference),
+                image_driver=driver,
+                registry_id=self._account(tx, found, reference) if pushed else None,
                 **self._owner(caller),
             )
             return self._accept(tx, caller, row, "commit", found)
@@ -126,11 +128,15 @@ class HostImages:
 
         self._told(self._store.settle(write))
 
-    def search(self, driver: str, term: str, exact: bool) -> list[FoundImage]:
-        """What an image driver finds, asked on any host that is up. Raises NotOffered, InvalidImage, ImageSearchFailed, RpcUnavailable."""
-        if driver not in self._drivers:
-            raise errors.NotOffered(field="image_driver", why=f"this deployment has no image driver '{driver}'.")
-        self._check(term)
+    def search(self, caller: Caller, driver: str, term: str, exact: bool) -> list[FoundImage]:
+        """What an image driver finds: at once, where all hosts would find the same, with the caller's rights; else on any host that is up.
+
+        Raises NotOffered, InvalidImage, ImageSearchFailed, RpcUnavailable, ImageServiceUnavailable.
+        """
+        searching = image_choice.driver_of(self._drivers, driver)
+        searching.check(term)
+        if searching.central:
+            return searching.search(term, exact, caller)
         with self._store.read() as tx:
             services = tx.find(Service, {"binary": COMPUTE})
         hosts = [service.host for service in services if is_up(service, self._clock(), self._service_down_time)]
@@ -141,7 +147,7 @@ class HostImages:
     # -- how -------------------------------------------------------------------------------------
 
     def _check(self, reference: str) -> None:
-        self._drivers[DRIVER].check(reference)
+        image_choice.driver_of(self._drivers, REGISTRIES).check(reference)
 
     def _owner(self, caller: Caller) -> dict[str, Any]:
         return {"uuid": journal.new_uuid(), "project_id": caller.project_id, "user_id": caller.user_id}
@@ -186,6 +192,11 @@ class HostImages:
         return image
 
 
+def _check_status(container: Container) -> None:
+    if container.status not in lifecycle.VERBS["commit"].allowed:
+        raise errors.InvalidStateException(verb="commit", id=container.uuid, state=container.status.value)
+
+
 def hold(tx: Transaction, image_uuid: str) -> None:
     """Keep an image from being deleted, or from being used anew, until the transaction ends."""
     tx.lock(f"image:{image_uuid}")
@@ -205,11 +216,13 @@ def located(tx: Transaction, sandbox: Sandbox, container: Container, registry: s
     project has made of a container under that name. Raises RegistryNotFound, SeveralRegistries, InvalidValue.
     """
     if registry is not None:
+        if container.image_driver != REGISTRIES:
+            raise errors.InvalidValue(field="registry", rule=f"has no images of the driver '{container.image_driver}'")
         row = registries.named(tx, container.project_id, registry)
         registries.check_domain(row, container.image)
         registries.hold(tx, row.uuid)
         return sandbox, replace(container, registry_id=registries.current(tx, row.uuid).uuid)
-    made = committed(tx, container.project_id, container.image) if container.image_driver == DRIVER else None
+    made = committed(tx, container.project_id, container.image) if container.image_driver == REGISTRIES else None
     if made is None:
         return sandbox, container
     if container.requested_host not in (None, made.host):
@@ -222,7 +235,9 @@ def located(tx: Transaction, sandbox: Sandbox, container: Container, registry: s
 
 
 def _used(tx: Transaction, image: Image) -> bool:
-    """Whether a container is made of it, or to be made of it."""
+    """Whether a container on its host is made of it, or to be made of it."""
+    if image.image_driver != REGISTRIES:
+        return False
     if image.kept:
         return tx.count(Container, {"image_uuid": image.uuid}) > 0
     exact = references.parse(image.reference).exact

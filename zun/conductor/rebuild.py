@@ -12,24 +12,18 @@ from zun.conductor import images as host_images
 from zun.domain.container import Container
 from zun.domain.lifecycle import Desired, Status
 from zun.domain.sandbox import Sandbox
-from zun.interfaces.images import Images
 from zun.interfaces.store import Transaction
 
 
-def wish(tx: Transaction, images: Mapping[str, Images], container: Container, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of the action: the image, if another one was ``asked`` for, and whether the container runs.
-
-    Raises NotOffered, InvalidImage; InvalidValue for an image that was made of a container on another host.
+def wish(tx: Transaction, container: Container, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of the action: the image, if another one was ``asked`` for (see :mod:`~zun.conductor.image_choice`), and whether the
+    container runs. Raises InvalidValue for an image that was made of a container on another host.
     """
     arguments: dict[str, Any] = {"running": container.status is Status.RUNNING}
     changes = {name: asked[name] for name in ("image", "image_driver") if asked.get(name) is not None}
     if not changes:
         return arguments
-    new = replace(container, **changes, image_uuid=None, requested_host=container.host)
-    driver = images.get(new.image_driver)
-    if driver is None:
-        raise errors.NotOffered(field="image_driver", why=f"this deployment has no image driver {new.image_driver!r}.")
-    driver.check(new.image)
+    new = replace(container, **changes, image_uuid=asked.get("image_uuid"), requested_host=container.host)
     sandbox = tx.get(Sandbox, container.sandbox_uuid)
     if sandbox is None:
         raise errors.ContainerNotFound(id=container.uuid)

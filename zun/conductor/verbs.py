@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import capsules, claims, drain, journal, limits, rebuild
+from zun.conductor import capsules, claims, drain, image_choice, journal, limits, rebuild
 from zun.conductor.accept import Defaults, check_name
 from zun.conductor.journal import Clock
 from zun.domain import lifecycle
@@ -71,11 +71,15 @@ class Verbs:
     def accept(self, caller: Caller, container: Container, verb: str, arguments: dict[str, Any]) -> None:
         """Accept a verb of the table. Raises InvalidStateException, ContainerNotFound; HostDraining for one after which it would run."""
 
+        if verb == "rebuild":
+            self.check(container, verb)
+            arguments = image_choice.for_rebuild(self._images, caller, container, arguments)
+
         def write(tx: Transaction) -> str | None:
             found = self._current(tx, container)
             desired = Desired.STOPPED if verb == "kill" and (arguments.get("signal") or "KILL") in ENDING else None
             if verb == "rebuild":
-                wish, desired = rebuild.wish(tx, self._images, found, arguments), rebuild.wanted(found)
+                wish, desired = rebuild.wish(tx, found, arguments), rebuild.wanted(found)
                 found = drain.heard(tx, found, verb, desired)
                 found = tx.save(replace(found, revision=found.revision + 1))
                 return journal.accept(tx, caller, found, verb, wish, self._clock(), desired=desired).host

@@ -6,7 +6,12 @@ from oslo_config import cfg
 
 GROUP = "DEFAULT"
 OPTS = [
-    cfg.ListOpt("image_driver_list", default=["docker"], help="The image drivers that requests may name. 'docker' pulls from registries."),
+    cfg.ListOpt(
+        "image_driver_list",
+        default=["glance", "docker"],
+        help="The image drivers that requests may name. 'docker' pulls from registries; 'glance' has what OpenStack's image service keeps, "
+        "where the section [glance] says how that is reached.",
+    ),
     cfg.StrOpt("default_image_driver", default="docker", help="The image driver of containers that name none."),
     cfg.StrOpt(
         "default_image_pull_policy",

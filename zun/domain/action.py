@@ -76,7 +76,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     #: may have containers in external networks that nobody shares
     external_networks: bool = False
-    #: the token of the request, for what is made in its user's name before it is accepted; it is never written down
+    #: the token of the request, for what is asked and made in its user's name before it is accepted; it is never written down
     token: str = ""
 
     def __repr__(self) -> str:

@@ -14,6 +14,11 @@ from zun.domain.lifecycle import Desired, Health, Status, Task
 from zun.domain.model import Entity, Field, Version
 from zun.domain.resources import Resources
 
+#: the image driver whose images engines know by themselves: those of registries, and those that were made there
+REGISTRIES = "docker"
+#: and the one of OpenStack's image service, where there is one
+GLANCE = "glance"
+
 #: the CPU policy of who has whole cores to himself
 DEDICATED = "dedicated"
 
@@ -37,7 +42,7 @@ class Container(Entity, frozen=True, kw_only=True):
     ] = None
     registry_id: Annotated[str | None, Field(doc="uuid of the registry to pull from", shown=True, length=36, index=True)] = None
     image_uuid: Annotated[
-        str | None, Field(doc="uuid of the image on its host that it is made of, where that is a commit kept there", length=36, index=True)
+        str | None, Field(doc="uuid of the image that it is made of: Glance's, or a commit's that its host keeps", length=36, index=True)
     ] = None
     image_digest: Annotated[
         str | None,
@@ -204,6 +209,11 @@ def amounts(container: Container) -> Resources:
         memory=container.memory,
         disk=container.disk,
     )
+
+
+def commit_of(container: Container) -> str | None:
+    """The uuid of the commit that it is made of and that only its host has, if it is made of one."""
+    return container.image_uuid if container.image_driver == REGISTRIES else None
 
 
 def life(container: Container) -> lifecycle.Life:

@@ -44,6 +44,7 @@ class Image(Entity, frozen=True, kw_only=True):
     registry_id: Annotated[
         str | None, Field(doc="uuid of the registry whose account opens its registry", shown=True, shown_since=_OURS, length=36, index=True)
     ] = None
+    image_driver: Annotated[str, Field(doc="who has it: registries, or Glance under this same uuid", length=16)] = "docker"
     kept: Annotated[bool, Field(doc="made of a container and in no registry: it is under a name of the service's own")] = False
 
     @property

@@ -88,13 +88,22 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     total: int | None = None
 
 
+class HeldImage(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a list of images: one name that one bears. ``size`` in bytes, those that it shares with others included."""
+
+    name: str
+    id: str
+    size: int = 0
+
+
 class FoundImage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a search in a registry has found."""
+    """What a search has found: in a registry, or in an image service, which shows more of it (``record``, in its own words)."""
 
     name: str
     description: str = ""
     is_official: bool = False
     star_count: int = 0
+    record: dict[str, Any] = {}
 
 
 class SandboxSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,6 +240,13 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     net_sent: int = 0
 
 
+class Pieces(Iterator[bytes], Protocol):
+    """Something long, as it comes. Who does not read it to the end closes it."""
+
+    def close(self) -> None:
+        """Give up what it comes by; may be repeated."""
+
+
 class Runtime(Streaming, Protocol):
     """A container engine on this host; what it streams is promised in :mod:`zun.interfaces.streams`."""
 
@@ -270,6 +286,19 @@ class Runtime(Streaming, Protocol):
         What the engine holds under ``reference`` stays what it was, all the while for every other call here, and afterwards for
         everybody. ``progress`` is as with :meth:`pull`. Raises ImagePushFailed with the registry's reason.
         """
+
+    def images(self, under: str) -> list[HeldImage]:
+        """What the engine holds under names of this repository (``zun.invalid/glance/<uuid>``), or of those that are one step below it."""
+
+    def load(self, pieces: Iterator[bytes], reference: str) -> EngineImage:
+        """Have the image of a Docker archive (the tar of ``docker save``), which comes by and by and calls its one image ``reference``.
+
+        An archive that is broken off makes no image; what ``pieces`` raises breaks it off, and is raised. Raises EngineError with the
+        engine's reason for one that is none.
+        """
+
+    def save(self, reference: str) -> Pieces:
+        """A Docker archive of an image, as it comes. Raises NoSuchObject, and EngineUnavailable in the middle, too."""
 
     def remove_image(self, reference: str) -> None:
         """Take the name from an image, and the image with its last name. Nothing there is success. Raises ImageInUse where a container

@@ -13,12 +13,11 @@ from zun.compute.doors import DoorKeeper
 from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
 from zun.domain.image import is_registry
-from zun.drivers.image.registry import RegistryImages
 from zun.drivers.runtime.docker import DockerRuntime
 from zun.drivers.runtime.docker_spec import Guards
 from zun.interfaces.rpc import Access, Conductor, HostReport
 from zun.interfaces.runtime import Credentials, Runtime
-from zun.wiring import network, volumes
+from zun.wiring import images, network, volumes
 from zun.wiring.parts import Clock
 
 
@@ -35,10 +34,10 @@ def docker(conf: cfg.ConfigOpts, name: str) -> DockerRuntime:
 
 
 def plugs(conf: cfg.ConfigOpts, runtime: Runtime) -> Plugs:
-    """The drivers of this host. Raises ValueError for cores that it cannot have, and for what is no registry."""
+    """The drivers of this host. Raises ValueError for cores that it cannot have, and for what is no registry or image driver."""
     return Plugs(
         runtime=runtime,
-        images={"docker": RegistryImages(runtime)},
+        images=images.drivers(conf, runtime),
         network=network.driver(conf),
         volumes=volumes.driver(conf),
         pull_policy=conf.default_image_pull_policy,

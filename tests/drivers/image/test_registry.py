@@ -7,6 +7,7 @@ import pytest
 from zun import errors
 from zun.drivers.image.registry import RegistryImages
 from zun.drivers.runtime.fake import FakeEngine, FakeRuntime
+from zun.interfaces.images import Source
 from zun.interfaces.runtime import EngineImage
 
 NAME = "docker.io/library/web:latest"
@@ -24,7 +25,7 @@ def images(engine: FakeEngine) -> RegistryImages:
 
 
 def ensure(images: RegistryImages, policy: str) -> EngineImage:
-    return images.ensure("web", policy, None, lambda line: None)
+    return images.ensure(Source(reference="web", project_id="mine"), policy, lambda line: None).image
 
 
 def test_always_takes_the_registrys(engine: FakeEngine, images: RegistryImages) -> None:

@@ -8,13 +8,17 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from zun import errors
 from zun.domain import image as references
-from zun.drivers.runtime import docker_read, labels
+from zun.drivers.runtime import docker_flow, docker_pull, docker_read, docker_wire, labels
+from zun.drivers.runtime.docker_flow import Flow
 from zun.drivers.runtime.docker_http import DockerHttp
 from zun.drivers.runtime.docker_objects import Objects, missing, yes
 from zun.drivers.runtime.docker_pull import pull, push
-from zun.interfaces.runtime import Credentials, EngineImage, FoundImage, Progress
+from zun.drivers.runtime.docker_wire import Refused
+from zun.interfaces.runtime import Credentials, EngineImage, FoundImage, HeldImage, Progress
 
 #: the most characters of a description that a search passes on
 _DESCRIPTION = 1000
@@ -41,6 +45,7 @@ class DockerImages:
 
     _http: DockerHttp
     _objects: Objects
+    _timeout: float
     _pull_timeout: float
 
     def __init__(self) -> None:
@@ -85,6 +90,41 @@ class DockerImages:
             raise errors.ImagePushFailed(image=reference, reason="the host does not hold it any more")
         with self._named(source.id, target):
             return push(self._http, target, credentials, progress, self._pull_timeout)
+
+    def images(self, under: str) -> list[HeldImage]:
+        """What Docker holds under these names."""
+        filters = msgspec.json.encode({"reference": [under, f"{under}/*"]}).decode()
+        lines = yes(self._http.call("GET", "/images/json", query={"filters": filters})).data or ()
+        return [
+            HeldImage(name=name, id=line["Id"], size=int(line.get("Size") or 0))
+            for line in lines
+            for name in line.get("RepoTags") or ()
+            if name.startswith((f"{under}:", f"{under}/"))
+        ]
+
+    def load(self, pieces: Iterator[bytes], reference: str) -> EngineImage:
+        """Have the image of an archive. Raises EngineError with Docker's sentence, and what ``pieces`` raises."""
+        try:
+            told = docker_wire.upload(self._http, "/images/load", {"quiet": 1}, pieces, method="POST", patience=self._pull_timeout)
+        except Refused as refusal:
+            raise errors.EngineError(reason=refusal.message) from refusal
+        if reason := docker_pull.failure_in(told):
+            raise errors.EngineError(reason=reason)
+        held = self._held(references.parse(reference, ours=True).exact)
+        if held is None:
+            raise errors.EngineError(reason=f"it has read an archive, and nothing in it is called {reference}")
+        return held
+
+    def save(self, reference: str) -> Flow[bytes]:
+        """An archive of an image. Docker puts all of it together before it sends the first piece. Raises NoSuchObject."""
+        path = f"/images/{_quoted(references.parse(reference, ours=True).exact)}/get"
+        stream = self._http.stream("GET", path, timeout=self._pull_timeout, idle=self._timeout)
+        if stream.status >= 300:
+            with stream:
+                if stream.status == 404:
+                    raise errors.NoSuchObject(id=reference, engine="the engine")
+                raise errors.EngineError(reason=stream.answer().message)
+        return docker_flow.archive(stream)
 
     def remove_image(self, reference: str) -> None:
         """Take the name from an image, and the image with its last name. Nothing there is success. Raises ImageInUse."""

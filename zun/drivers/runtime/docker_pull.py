@@ -145,6 +145,11 @@ def _failure(told: dict[str, Any]) -> str | None:
     return str((detail or {}).get("message") or told.get("error") or "it did not say why") if detail or told.get("error") else None
 
 
+def failure_in(told: bytes) -> str | None:
+    """What failed, of what Docker has told line by line of something that is over."""
+    return next((reason for line in told.splitlines() if line.strip() and (reason := _failure(_decoded(line)))), None)
+
+
 def _decoded(line: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(line, type=dict)

@@ -74,18 +74,30 @@ def flow(engine: DockerHttp, path: str, query: dict[str, Any]) -> socket.socket:
     return _stream(engine, f"GET {engine.target(path, query)} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
 
 
-def upload(engine: DockerHttp, path: str, query: dict[str, Any], pieces: Iterator[bytes]) -> None:
-    """PUT in chunks as they come; what ``pieces`` raises breaks it off and is raised. Raises Refused, EngineUnavailable."""
+def upload(
+    engine: DockerHttp,
+    path: str,
+    query: dict[str, Any],
+    pieces: Iterator[bytes],
+    *,
+    method: str = "PUT",
+    patience: float | None = None,
+) -> bytes:
+    """PUT in chunks as they come; what ``pieces`` raises breaks it off and is raised. Returns the beginning of the answer, for which it
+    has ``patience`` seconds, or the usual deadline. Raises Refused, EngineUnavailable."""
     channel = engine.dial()
     try:
-        head = f"PUT {engine.target(path, query)} HTTP/1.1\r\nHost: docker\r\nContent-Type: application/x-tar\r\n"
+        head = f"{method} {engine.target(path, query)} HTTP/1.1\r\nHost: docker\r\nContent-Type: application/x-tar\r\n"
         channel.sendall(f"{head}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n".encode())
         for piece in pieces:
-            if not _sent(channel, b"%x\r\n%b\r\n" % (len(piece), piece)):
+            # An empty one would say that this is the end.
+            if piece and not _sent(channel, b"%x\r\n%b\r\n" % (len(piece), piece)):
                 break
         else:
             _sent(channel, b"0\r\n\r\n")
-        _checked(channel)
+        if patience is not None:
+            channel.settimeout(patience)
+        return _checked(channel)
     except _TROUBLE as error:
         raise _lost(error) from error
     finally:
@@ -141,8 +153,8 @@ def _exactly(channel: socket.socket, length: int) -> None:
         length -= len(channel.recv(length))
 
 
-def _checked(channel: socket.socket) -> None:
-    """Read a whole answer. Raises Refused unless it is a yes."""
+def _checked(channel: socket.socket) -> bytes:
+    """Read an answer, or the beginning of a long one. Raises Refused unless it is a yes."""
     answer = http.client.HTTPResponse(channel, method="PUT")
     try:
         answer.begin()
@@ -155,6 +167,7 @@ def _checked(channel: socket.socket) -> None:
         except (msgspec.DecodeError, KeyError, TypeError):
             message = text[:1000].decode("utf-8", "replace").strip() or f"HTTP status {answer.status}"
         raise Refused(answer.status, message)
+    return text
 
 
 def _lost(error: Exception) -> errors.EngineUnavailable:

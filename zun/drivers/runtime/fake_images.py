@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 
 import msgspec
@@ -11,8 +11,9 @@ import msgspec
 from zun import errors
 from zun.domain import image as references
 from zun.domain.lifecycle import EngineState
+from zun.drivers.runtime import fake_archive
 from zun.drivers.runtime.fake_engine import FakeEngine, Thing
-from zun.interfaces.runtime import ContainerSpec, Credentials, EngineImage, FoundImage, Progress
+from zun.interfaces.runtime import ContainerSpec, Credentials, EngineImage, FoundImage, HeldImage, Progress
 
 _MIB = 1 << 20
 
@@ -75,6 +76,33 @@ class FakeImages:
             digest = f"sha256:{hashlib.sha256(source.id.encode()).hexdigest()}"
             self._engine.registry[target.exact] = msgspec.structs.replace(source, digests={target.name: digest})
             return digest
+
+    def images(self, under: str) -> list[HeldImage]:
+        """What ``engine.images`` has under these names."""
+        with self._call("images", under):
+            return [
+                HeldImage(name=name, id=held.id, size=held.size)
+                for name, held in self._engine.images.items()
+                if name.startswith((f"{under}:", f"{under}/"))
+            ]
+
+    def load(self, pieces: Iterator[bytes], reference: str) -> EngineImage:
+        """What the archive tells, once it has all come; the name is the one in it."""
+        with self._call("load", reference):
+            for name, held in fake_archive.read(pieces):
+                self._engine.images[name] = held
+            found = self._engine.images.get(references.parse(reference, ours=True).exact)
+            if found is None:
+                raise errors.EngineError(reason=f"it has read an archive, and nothing in it is called {reference}")
+            return found
+
+    def save(self, reference: str) -> Generator[bytes, None, None]:
+        """An archive from which :meth:`load` makes an image like it."""
+        with self._call("save", reference):
+            held = self._engine.images.get(references.parse(reference, ours=True).exact)
+        if held is None:
+            raise errors.NoSuchObject(id=reference, engine="the engine")
+        return fake_archive.write(held)
 
     def remove_image(self, reference: str) -> None:
         """Take the name away, and the image with its last name unless a container is made of it."""
