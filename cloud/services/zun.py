@@ -75,12 +75,20 @@ def _agent_text(world: World, host: Node) -> str:
         "docker": {"socket_path": str(world.engine(host.name))},
         "os_vif_ovs": {"ovsdb_connection": openvswitch.CONNECTION},
         **_networks(world),
+        **_volumes(world),
     }
     return ini.render(ini.merged({name: common[name] for name in ("DEFAULT", "oslo_messaging_rabbit")}, own))
 
 
 def _networks(world: World) -> ini.Settings:
     return {"network": {"driver": "neutron"}, "neutron": {**settings.credentials(world, SERVICE), "valid_interfaces": "internal"}}
+
+
+def _volumes(world: World) -> ini.Settings:
+    return {
+        "volume": {"driver_list": ["cinder", "local"]},
+        "cinder": {**settings.credentials(world, SERVICE), "valid_interfaces": "internal"},
+    }
 
 
 def _daemon(world: World, name: str, ready: Callable[[], bool]) -> Daemon:
@@ -102,6 +110,7 @@ def _text(world: World) -> str:
             "base_url": f"ws://{node.address}:{PROXY_PORT}/",
         },
         **_networks(world),
+        **_volumes(world),
     }
     return ini.render(ini.merged(settings.common(world, SERVICE), own))
 
