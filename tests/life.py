@@ -12,7 +12,6 @@ from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
 from zun.drivers.image.registry import RegistryImages
 from zun.drivers.runtime.fake import FakeRuntime
-from zun.drivers.volume.local import LocalVolumes
 from zun.interfaces.rpc import Agent, Conductor, HostReport
 from zun.rpc.codec import Codec
 from zun.rpc.local import link
@@ -67,7 +66,7 @@ class Life:
             runtime=self.runtime,
             images={"docker": RegistryImages(self.runtime)},
             network=world.network,
-            volumes=LocalVolumes(world.folder / host),
+            volumes=world.volumes(host),
             cores=world.cores.get(host, Cores()),
         )
         cores = {"cpu_dedicated_set": plugs.cores.dedicated, "cpu_shared_set": plugs.cores.shared, "numa_topology": plugs.cores.nodes}

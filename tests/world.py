@@ -26,6 +26,7 @@ from zun.compute.cores import Cores
 from zun.compute.job import Plugs
 from zun.conductor.accept import Accept, Defaults
 from zun.conductor.images import HostImages
+from zun.conductor.leavings import Leavings
 from zun.conductor.place import Place
 from zun.conductor.registries import Registries
 from zun.conductor.sweep import Sweep
@@ -48,6 +49,7 @@ from zun.drivers.volume.local import LocalVolumes
 from zun.interfaces.network import Network
 from zun.interfaces.rpc import Agent
 from zun.interfaces.runtime import EngineImage
+from zun.interfaces.volumes import Volumes
 from zun.pulse import Pulse
 
 # Its asserts shall explain themselves, though it is no test module.
@@ -90,6 +92,7 @@ class World:
         clock: Clock | None = None,
         cores: dict[str, Cores] | None = None,
         network: Network | None = None,
+        volumes: Callable[[str], Volumes] | None = None,
         rules: Rules | None = None,
         **host_options,
     ) -> None:
@@ -105,6 +108,8 @@ class World:
         #: by host; what a test puts here is seen by the next life of its agent
         self.cores = dict(cores or {})
         self.network: Network = network or EngineNetwork()
+        #: by host, anew for each life; the conductor's is called so
+        self.volumes = volumes or (lambda host: LocalVolumes(folder / host))
         self.rules = rules
         self._sql = SqlStore(fresh(folder / "world.sqlite"), self.clock, durable=False)
         self.store = wrap(self._sql)
@@ -127,7 +132,7 @@ class World:
         if self.place_pulse is not None:
             self.place_pulse.stop()
         inventory = LocalInventory(self.store, self.clock, DOWN_TIME, lambda: self.hearing())
-        plugs = Plugs(runtime=FakeRuntime(self._engine()), images={}, network=self.network, volumes=LocalVolumes(self.folder / "conductor"))
+        plugs = Plugs(runtime=FakeRuntime(self._engine()), images={}, network=self.network, volumes=self.volumes("conductor"))
         self.place = Place(self.store, inventory, clock=self.clock, poke=lambda host: self.agents.on(host).look(), rules=self.rules)
         maker = Pulse if self.threads else HandPulse
         self.place_pulse = maker("place", self.place.run, 0.2)
@@ -153,6 +158,15 @@ class World:
             service_down_time=DOWN_TIME,
             poke=self._poke,
             images={"docker": RegistryImages(plugs.runtime)},
+            hearing=lambda: self.hearing(),
+        )
+        self.leavings = Leavings(
+            self.store,
+            inventory,
+            network=plugs.network,
+            volumes=plugs.volumes,
+            clock=self.clock,
+            service_down_time=DOWN_TIME,
             hearing=lambda: self.hearing(),
         )
         vault = Vault(lambda: [KEY])
