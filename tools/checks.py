@@ -92,9 +92,20 @@ def _on_the_cloud(venv: Environment, variables: Mapping[str, str], progress: Pro
     begun = _run(Check("a cloud for tests (python -m cloud up)", [*cloud, "up"]), variables, progress)
     yield begun
     if begun[1] == 0:
-        tests = Check("tests on the cloud (pytest)", [venv.program("python"), "-m", "pytest", CLOUD_TESTS])
-        yield _run(tests, {**variables, "ZUN_CLOUD_REQUIRED": "1"}, progress)
+        pytest = [venv.program("python"), "-m", "pytest"]
+        for check in (
+            Check("tests on the cloud (pytest)", [*pytest, CLOUD_TESTS]),
+            Check("the official clients with Keystone (pytest --on-cloud)", [*pytest, "--on-cloud", *_clients()]),
+            Check("zun-tempest-plugin (python -m cloud.tempest)", [sys.executable, "-m", "cloud.tempest"]),
+        ):
+            yield _run(check, {**variables, "ZUN_CLOUD_REQUIRED": "1"}, progress)
     yield _run(Check("the end of the cloud (python -m cloud down)", [*cloud, "down"]), variables, progress)
+
+
+def _clients() -> list[str]:
+    """The tests of the commands of the official clients, `openstack` and `zun`."""
+    folder = REPOSITORY / "tests" / "service"
+    return [str(file.relative_to(REPOSITORY)) for pattern in ("test_client*.py", "test_zun_*.py") for file in sorted(folder.glob(pattern))]
 
 
 def _prepare_machine(progress: Progress) -> None:

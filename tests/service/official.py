@@ -42,7 +42,7 @@ def run(*words: str) -> tuple[int, str, str]:
         if isinstance(cached, ClientCache):
             cached._handle = None  # of the command before: of another microversion, or of another service
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _as_it_was():
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), as_it_was():
         try:
             code = OpenStackShell().run(["--os-cloud", "zun", *words])
         except SystemExit as end:
@@ -51,8 +51,8 @@ def run(*words: str) -> tuple[int, str, str]:
 
 
 @contextlib.contextmanager
-def _as_it_was() -> Iterator[None]:
-    """The client takes the process for its own: it sets up logging and silences warnings. Put back."""
+def as_it_was() -> Iterator[None]:
+    """For as long as this lasts, the client takes the process for its own: it sets up logging and silences warnings. Put back."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     root.handlers.clear()

@@ -60,6 +60,24 @@ class OnCloud(Aio):
                 http.close()
         return pytest.fail(f"no engine has {uuid}")
 
+    def account(self) -> dict[str, str]:
+        """What an openrc says of the administrator."""
+        known = {f"OS_{name.upper()}": value for name, value in self.cloud.account(USER).items()}
+        return {**known, "OS_REGION_NAME": REGION, "OS_IDENTITY_API_VERSION": "3"}
+
+    def committing(self, container: str) -> bool:
+        """Whether the newest commit of a container is still at work; the test fails where it has failed."""
+        rows = self.get(f"/containers/{container}/container_actions").json()["containerActions"]
+        newest = next(row for row in rows if row["action"] == "commit")
+        assert newest["message"] is None, newest
+        shown = self.get(f"/containers/{container}/container_actions/{newest['request_id']}").json()
+        return shown["finish_time"] is None
+
+    def forget_image(self, image: str) -> None:
+        """Remove what a commit has made, wherever that is."""
+        self.delete(f"/images/{image}")
+        self.connection.image.delete_image(image, ignore_missing=True)
+
     def store(self) -> SqlStore:
         """See Aio."""
         return SqlStore(self.cloud.database("zun"), now)

@@ -30,10 +30,19 @@ class Terminal:
     def __init__(self, service: Aio, *words: str) -> None:
         if not OPENSTACK.exists():
             absent("python-openstackclient is not installed")
+        self._run(service, str(OPENSTACK), "--os-cloud", "zun", "appcontainer", *words)
+
+    @classmethod
+    def of(cls, service: Aio, program: str, *words: str) -> Terminal:
+        """Another program of the same client."""
+        made = cls.__new__(cls)
+        made._run(service, str(OPENSTACK.with_name(program)), *words)
+        return made
+
+    def _run(self, service: Aio, *command: str) -> None:
         self._ours, theirs = pty.openpty()
         self._has(24, 80)
         environment = os.environ | {"OS_CLIENT_CONFIG_FILE": str(service.clouds), "TERM": "xterm"}
-        command = [str(OPENSTACK), "--os-cloud", "zun", "appcontainer", *words]
         self._process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True)
         os.close(theirs)
         self.shown = ""
