@@ -75,7 +75,8 @@ class Bare:
             self._unplug(vif, device)
         finally:
             self._neutron.delete(f"/v2.0/ports/{port['id']}")
-        return {"make": made - begun, "plug": plugged - made, "wait": active - plugged, "all": active - begun}
+        gone = time.perf_counter()
+        return {"make": made - begun, "plug": plugged - made, "wait": active - plugged, "all": active - begun, "end": gone - active}
 
     def _plug(self, port: dict[str, Any], device: str) -> Any:
         from os_vif.objects import instance_info, network, vif
