@@ -181,7 +181,6 @@ def test_several_containers_share_what_may_be_attached_several_times(
     [
         ({"source": "no-such"}, 404, "volume-not-found"),
         ({"source": str(uuid.uuid4())}, 404, "volume-not-found"),
-        ({"size": 100_000}, 403, "new-volume-forbidden"),
     ],
 )
 def test_what_cannot_be_had_is_refused_and_makes_nothing(
@@ -189,6 +188,28 @@ def test_what_cannot_be_had_is_refused_and_makes_nothing(
 ) -> None:
     answer = zun.create(mounts=[{**mount, "destination": "/data"}])
     assert (answer.status_code, answer.json()[CODES][0]["code"]) == (status, f"container.{code}")
+    assert left() == []
+
+
+def test_the_users_own_quota_of_volumes_holds(zun: Zun, admin: Any, demo: Any, left: Callable[[], list[str]]) -> None:
+    project = demo.current_project_id
+    before = admin.block_storage.get_quota_set(project).volumes
+    admin.block_storage.update_quota_set(project, volumes=0)
+    try:
+        answer = zun.create(mounts=[{"size": 1, "destination": "/data"}])
+        assert (answer.status_code, answer.json()[CODES][0]["code"]) == (403, "container.new-volume-forbidden")
+        assert "quota" in answer.json()[CODES][0]["detail"]
+    finally:
+        admin.block_storage.update_quota_set(project, volumes=before)
+    assert left() == []
+
+
+def test_a_volume_that_cinder_cannot_make_is_the_containers_reason(zun: Zun, left: Callable[[], list[str]]) -> None:
+    """There is no storage that has so much room."""
+    made = zun.create(mounts=[{"size": 1_000_000, "destination": "/data"}]).json()["uuid"]
+    shown = zun.settle(made)
+    assert (shown["status"], "Cinder could not make it" in shown["status_reason"]) == ("Error", True)
+    zun.delete(made)
     assert left() == []
 
 

@@ -174,7 +174,7 @@ class VolumesSuite:
 def wish(ground: Ground, *mounts: dict[str, Any]) -> Container:
     """A new container of the project's."""
     asked = [{"type": "volume", "destination": f"/{number}", **mount} for number, mount in enumerate(mounts)]
-    own = {"project_id": ground.project, "user_id": "user", "name": "n", "image": "i"}
+    own: dict[str, Any] = {"project_id": ground.project, "user_id": "user", "name": "n", "image": "i"}
     return Container(uuid=str(uuid.uuid4()), sandbox_uuid=str(uuid.uuid4()), mounts=asked, **own)
 
 
