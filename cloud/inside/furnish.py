@@ -14,6 +14,9 @@ import openstack
 
 Plan = Mapping[str, Any]
 
+#: a type of volumes
+FORMATTED = "formatted"
+
 
 def identity(cloud: Any, plan: Plan) -> None:
     """Projects, users, their roles, and the catalog."""
@@ -73,11 +76,12 @@ def networks(cloud: Any, plan: Plan) -> None:
 
 
 def volumes(cloud: Any, plan: Plan) -> None:
-    """Two types of volumes: one for a host at a time, and one that many hosts may share. No bounds: they are not what is tried here."""
+    """Types of volumes: for one host, for many at once, and with a file system. No bounds: they are not what is tried here."""
     cinder = cloud.block_storage
     unbounded = {"volumes": -1, "snapshots": -1, "gigabytes": -1}
     cinder.put("/os-quota-class-sets/default", json={"quota_class_set": unbounded}).raise_for_status()
-    wanted = {"files": {"volume_backend_name": "files"}, "shared": {"volume_backend_name": "files", "multiattach": "<is> True"}}
+    own = {"volume_backend_name": "files"}
+    wanted = {"files": own, "shared": {**own, "multiattach": "<is> True"}, FORMATTED: {**own, "files:filesystem": "ext4"}}
     known = {each.name for each in cinder.types()}
     for name, specifications in wanted.items():
         if name not in known:
@@ -85,8 +89,10 @@ def volumes(cloud: Any, plan: Plan) -> None:
 
 
 def testers(cloud: Any, plan: Plan) -> None:
-    """Users for acceptance tests, each with a project and a network of its name."""
-    keystone, neutron = cloud.identity, cloud.network
+    """Users for acceptance tests, each with a project and a network of its name. Their volumes come with a file system: the tests mount
+    what they have just made, and Zun makes a file system on no volume of a user's."""
+    keystone, neutron, cinder = cloud.identity, cloud.network, cloud.block_storage
+    formatted = next(each.id for each in cinder.types() if each.name == FORMATTED)
     roles = {role.name: role for role in keystone.roles()}
     projects = {project.name: project for project in keystone.projects()}
     users = {user.name: user for user in keystone.users()}
@@ -97,6 +103,8 @@ def testers(cloud: Any, plan: Plan) -> None:
         keystone.assign_project_role_to_user(project, user, roles[tester["role"]])
         network = neutron.find_network(name, project_id=project.id) or neutron.create_network(name=name, project_id=project.id)
         _subnet(neutron, name, network, cidr="10.99.0.0/24", project_id=project.id)
+        body = {"default_type": {"volume_type": formatted}}
+        cinder.put(f"/default-types/{project.id}", json=body, microversion="3.62").raise_for_status()
 
 
 def _subnet(neutron: Any, name: str, network: Any, **fields: Any) -> Any:
