@@ -46,9 +46,11 @@ from zun.drivers.inventory.local import LocalInventory
 from zun.drivers.network.engine import EngineNetwork
 from zun.drivers.runtime.fake import FakeRuntime
 from zun.drivers.volume.local import LocalVolumes
+from zun.interfaces.inventory import Inventory
 from zun.interfaces.network import Network
 from zun.interfaces.rpc import Agent
 from zun.interfaces.runtime import EngineImage
+from zun.interfaces.store import Store
 from zun.interfaces.volumes import Volumes
 from zun.pulse import Pulse
 
@@ -93,6 +95,7 @@ class World:
         cores: dict[str, Cores] | None = None,
         network: Network | None = None,
         volumes: Callable[[str], Volumes] | None = None,
+        account: Callable[[Store, LocalInventory], Inventory] | None = None,
         rules: Rules | None = None,
         **host_options,
     ) -> None:
@@ -102,6 +105,8 @@ class World:
         self.fault: saga.FaultPoint = saga.no_fault
         #: since when the conductor would hear of hosts
         self.hearing: Hearing = always
+        #: another account of what hosts have, beside the rows; made anew with every life of the conductor
+        self.account = account
         self.chance = chance or random.Random(0)
         self.defaults = defaults or Defaults()
         self.host_options = host_options
@@ -133,6 +138,10 @@ class World:
             self.place_pulse.stop()
         inventory = LocalInventory(self.store, self.clock, DOWN_TIME, lambda: self.hearing())
         plugs = Plugs(runtime=FakeRuntime(self._engine()), images={}, network=self.network, volumes=self.volumes("conductor"))
+        inventory: Inventory = LocalInventory(self.store, self.clock, DOWN_TIME, lambda: self.hearing())
+        if self.account is not None:
+            inventory = self.account(self.store, inventory)
+        plugs = Plugs(runtime=FakeRuntime(self._engine()), images={}, network=self.network, volumes=LocalVolumes(self.folder / "conductor"))
         self.place = Place(self.store, inventory, clock=self.clock, poke=lambda host: self.agents.on(host).look(), rules=self.rules)
         maker = Pulse if self.threads else HandPulse
         self.place_pulse = maker("place", self.place.run, 0.2)

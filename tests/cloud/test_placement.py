@@ -1,0 +1,96 @@
+"""Placement itself: the suite of inventories, and what becomes of containers' allocations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cloud.world import REGION, World
+from tests.drivers.inventory.placements import Kept
+from zun.conformance.inventory import InventorySuite
+from zun.db.store import SqlStore
+from zun.domain.host import Host
+from zun.domain.sandbox import Sandbox
+from zun.drivers.inventory import words
+
+
+def adapter(cloud: World) -> Any:
+    """The way of our service's own user to Placement."""
+    loading = pytest.importorskip("keystoneauth1.loading")
+    from keystoneauth1 import adapter, session
+
+    auth = loading.get_plugin_loader("password").load_from_options(**cloud.account("zun"))
+    return adapter.Adapter(session.Session(auth=auth, timeout=30), service_type="placement", region_name=REGION, interface="public")
+
+
+@pytest.fixture
+def books(cloud: World, sqlite_store: SqlStore) -> Iterator[Kept]:
+    kept = Kept(adapter(cloud), sqlite_store)
+    yield kept
+    with kept.store.write() as tx:
+        homes, hosts = tx.find(Sandbox), tx.find(Host)
+    consumers = {consumer for row in hosts for consumer in kept.rest.consumers(row.uuid)}
+    assert homes or not consumers
+    for consumer in consumers:
+        kept.rest.release(consumer)
+    assert all(kept.rest.delete_provider(row.uuid) for row in hosts)
+
+
+class TestPlacement(InventorySuite):
+    """By our rows in SQLite, and Placement as it is."""
+
+
+def test_a_host_is_a_provider_with_traits_that_come_and_go(books: Kept) -> None:
+    name = books.host()
+    books.change(name, runtimes=["runc"], architecture="x86_64")
+    books.disable(name, True)
+    books.settle()
+    with books.store.read() as tx:
+        row = tx.find(Host, {"hostname": name})[0]
+    assert books.rest.provider_named(name) == row.uuid
+    assert books.rest.traits(row.uuid).has == {words.HOST, words.DISABLED, "CUSTOM_ZUN_RUNTIME_RUNC", "HW_ARCH_X86_64"}
+    books.disable(name, False)
+    books.settle()
+    assert words.DISABLED not in books.rest.traits(row.uuid).has
+
+
+def test_what_leaked_and_what_was_lost_is_put_right(books: Kept) -> None:
+    name = books.host()
+    leaked, lost = books.wish(memory=100), books.wish(memory=200)
+    books.take(leaked, name)
+    books.take(lost, name)
+    with books.store.write() as tx:
+        tx.drop(tx.find(type(leaked[1]), {"uuid": leaked[1].uuid})[0])
+    books.rest.release(lost[1].uuid)
+    assert {(found.consumer, found.what) for found in books.reconciler.audit()} == {(leaked[1].uuid, "leaked"), (lost[1].uuid, "missing")}
+    books.settle()
+    books.settle()
+    with books.store.read() as tx:
+        row = tx.find(Host, {"hostname": name})[0]
+    assert books.rest.consumers(row.uuid) == {lost[1].uuid: {"VCPU": 1, "MEMORY_MB": 200}}
+
+
+def test_what_is_not_ours_is_left_alone(books: Kept, admin: Any) -> None:
+    """As Nova's instances on a host that both have."""
+    name = books.host()
+    with books.store.read() as tx:
+        row = tx.find(Host, {"hostname": name})[0]
+    body = {
+        "allocations": {row.uuid: {"resources": {"VCPU": 1}}},
+        "project_id": "p",
+        "user_id": "u",
+        "consumer_generation": None,
+        "consumer_type": "INSTANCE",
+    }
+    instance = "6c1b4e1c-1f55-4ac5-9d0a-6bb8be0a3ba4"
+    answer = admin.placement.put(f"/allocations/{instance}", json=body, microversion="1.38")
+    assert answer.status_code == 204, answer.text
+    try:
+        books.settle()
+        books.settle()
+        assert books.reconciler.heal() == []
+        assert books.rest.consumers(row.uuid) == {instance: {"VCPU": 1}}
+    finally:
+        books.rest.release(instance)
