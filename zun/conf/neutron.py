@@ -16,6 +16,13 @@ OPTS = [
         min=1.0,
         help="Seconds that a port may take to become active once it is plugged. After that its container is in Error, and nothing is left.",
     ),
+    cfg.IntOpt(
+        "max_parallel_changes",
+        default=2,
+        min=1,
+        help="How many ports a host has Neutron make, change or delete at a time; others wait for their turn. It is processor time of "
+        "Neutron's workers: asked for more at once than they can do, it ends no sooner, but each port waits for all.",
+    ),
     cfg.StrOpt(
         "ovs_bridge",
         default="br-int",

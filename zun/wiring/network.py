@@ -44,6 +44,6 @@ def _neutron(conf: cfg.ConfigOpts) -> Network:
         session = loading.load_session_from_conf_options(conf, neutron.GROUP, auth=auth)
     except exceptions.ClientException as error:
         raise ValueError(f"[neutron]: {error}") from error
-    known = sdk.SdkNeutron(sdk.connection(session, conf))
+    known = sdk.SdkNeutron(sdk.connection(session, conf), parallel=conf.neutron.max_parallel_changes)
     activity = Activity(known, host=conf.host, timeout=conf.neutron.vif_plugging_timeout)
     return NeutronNetwork(known, Ports(known, host=conf.host), activity, wires, Names(Path(conf.state_path) / "names"))

@@ -223,3 +223,16 @@ def test_what_was_just_begun_is_not_asked_for_again(network: NeutronNetwork, gro
     neutron.ports = _away  # type: ignore[method-assign]
     network.begin(sandbox, one, again=False)
     assert list(network.plug(sandbox, one, ground.sandbox()).addresses) == [net.id]
+
+
+def test_a_port_that_was_made_while_nobody_waited_for_the_answer_is_bound(
+    network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron
+) -> None:
+    """Neutron answered too late: the port is there, and its binding may not be."""
+    sandbox, one = network.choose(wish(ground, nets=[{"network": ground.network()}]), external=False), device()
+    network.begin(sandbox, one, again=False)
+    (port,) = neutron.ports(device_id=one)
+    neutron.known_ports[port.id] = replace(port, vif_type="unbound")
+    network.begin(sandbox, one, again=True)
+    assert neutron.known_ports[port.id].vif_type == "ovs"
+    network.settle(network.plug(sandbox, one, ground.sandbox()))

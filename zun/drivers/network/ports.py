@@ -58,7 +58,8 @@ class Ports:
         port = next((port for port in known if port.network_id == net["network"]), None)
         if port is None:
             port = self._take(net["port"], device, interface) if "port" in net else self._make(sandbox, device, net, interface, groups)
-        elif port.host != self._host:
+        elif port.host != self._host or port.vif_type in wishes.UNBOUND:
+            # Nobody waited for the answer to the call that made it, perhaps, and it is not bound yet.
             port = self._neutron.change_port(port, {"binding_host_id": self._host})
         if port.vif_type == BINDING_FAILED:
             raise errors.BindingFailed(port=port.id, host=self._host, reason="no mechanism of Neutron's can bind it there.")

@@ -49,8 +49,10 @@ def _said(error: Exception) -> str:
 class SdkNeutron:
     """Implements :class:`zun.drivers.network.cloud.Neutron`. Safe for several threads."""
 
-    def __init__(self, connect: Callable[[], Any]) -> None:
-        """``connect`` makes a connection of openstacksdk; it is called when something is asked for the first time."""
+    def __init__(self, connect: Callable[[], Any], *, parallel: int = 2) -> None:
+        """``connect`` makes a connection of openstacksdk; it is called when something is asked for the first time. So many ports are
+        changed at once."""
+        self._turns = threading.BoundedSemaphore(parallel)
         self._connect = connect
         self._lock = threading.Lock()
         self._connection: Any = None
@@ -114,18 +116,18 @@ class SdkNeutron:
 
     def make_port(self, body: Mapping[str, Any]) -> Port:
         """See the Protocol."""
-        with _asking():
+        with self._turns, _asking():
             return _port(self._proxy.create_port(**body))
 
     def change_port(self, port: Port, body: Mapping[str, Any], *, unchanged: bool = False) -> Port:
         """See the Protocol."""
         condition = {"if_revision": port.revision} if unchanged else {}
-        with _asking():
+        with self._turns, _asking():
             return _port(self._proxy.update_port(port.id, **condition, **body))
 
     def delete_port(self, port_id: str) -> None:
         """See the Protocol."""
-        with _asking():
+        with self._turns, _asking():
             self._proxy.delete_port(port_id, ignore_missing=True)
 
     def group(self, group_id: str) -> Group | None:

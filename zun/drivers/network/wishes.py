@@ -14,7 +14,7 @@ from zun.domain.sandbox import Sandbox
 from zun.drivers.network.cloud import Group, Net, Neutron, Port, Subnet
 
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_UNBOUND = ("", "unbound")
+UNBOUND = ("", "unbound")
 _FIXED = {"v4-fixed-ip": 4, "v6-fixed-ip": 6}
 
 T = TypeVar("T", Net, Port, Group)
@@ -204,7 +204,7 @@ def check_port(port: Port, device: str | None = None) -> None:
         why = f"it is in use by {port.device_owner or 'a device'}."
     elif port.vif_type == "binding_failed":
         why = "Neutron could not bind it."
-    elif port.vif_type not in _UNBOUND or port.status in ("ACTIVE", "BUILD", "ERROR"):
+    elif port.vif_type not in UNBOUND or port.status in ("ACTIVE", "BUILD", "ERROR"):
         why = f"it is {port.status}."
     elif port.vnic_type != "normal":
         why = f"this deployment has no ports of type {port.vnic_type!r} for containers."
