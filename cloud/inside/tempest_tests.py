@@ -18,8 +18,6 @@ from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
-import testtools
-
 #: the name of zun-tempest-plugin's entry point
 _PLUGIN = "zun_tests"
 _BUG = re.compile(r"bug \d+")
@@ -145,6 +143,8 @@ def _work(tests: dict[str, unittest.TestCase], queue: SimpleQueue[list[str]], re
 
 def main(arguments: Sequence[str]) -> None:
     """Run them."""
+    import testtools
+
     results, workers, pattern = Path(arguments[0]), int(arguments[1]), arguments[2]
     testtools.skip = lift(testtools.skip)
     tests = found(pattern)

@@ -152,6 +152,31 @@ def test_ports_are_exposed(openstack: Official, service: OnCloud, cloud: Any, go
         assert opened in {(rule.protocol, rule.port_range_min) for rule in rules if rule.direction == "ingress"}
 
 
+def test_volumes_of_the_user_s_and_new_ones_are_mounted(openstack: Official, service: OnCloud, cloud: Any, gone: Any) -> None:
+    kind = next(each.id for each in cloud.block_storage.types() if each.name == "formatted")
+    volume = cloud.block_storage.create_volume(name="kept", size=1, volume_type=kind)
+    try:
+        cloud.block_storage.wait_for_status(volume, "available", failures=["error"], interval=1, wait=60)
+        openstack("create", "--name", "one", "--mount", f"source={volume.id},destination=/data", *SMALL, "busybox", *PROGRAM)
+        service.wait("one", "Created", "Error")
+        openstack("start", "one")
+        service.wait("one", "Running")
+        assert "exit 0" in openstack("exec", "one", "sh", "-c", "echo hello > /data/letter && cat /data/letter && echo exit 0")
+        assert cloud.block_storage.get_volume(volume.id).status == "in-use"
+        service.delete("/containers/one", params={"force": True})
+        service.wait_gone("one")
+        eventually(lambda: cloud.block_storage.get_volume(volume.id).status == "available")
+    finally:
+        service.delete("/containers/one", params={"force": True})
+        service.wait_gone("one")
+        cloud.block_storage.delete_volume(volume)
+    gone("two")
+    openstack("run", "--name", "two", "--mount", "size=1,destination=/data", *SMALL, "busybox", *PROGRAM)
+    uuid = service.wait("two", "Running")["uuid"]
+    assert "hello" in openstack("exec", "two", "sh", "-c", "echo hello > /data/letter && cat /data/letter")
+    assert [each.attachments[0]["server_id"] for each in cloud.block_storage.volumes() if each.attachments] == [uuid]
+
+
 def test_what_is_not_there_or_not_for_everybody_is_refused_in_words(openstack: Official) -> None:
     refusals = {
         "Policy doesn't allow container:create:privileged to be performed. (HTTP 403)": (
