@@ -80,8 +80,11 @@ def _run(cloud: World, visitor: Node, program: Path, given: argparse.Namespace, 
     begun = [(setting, _begin(cloud, visitor, program, setting, owned[setting], given)) for setting in settings]
     outcomes: list[Outcome] = []
     for setting, process in begun:
-        code = process.wait(_BOUND)
         log = cloud.logs / f"tempest-{setting.name}.log"
+        try:
+            code = process.wait(_BOUND)
+        except subprocess.TimeoutExpired as cause:
+            raise Trouble(f"the tests with {setting.name} microversions have not ended. The end of {log}:\n{daemons.tail(log)}") from cause
         if code != 0:
             raise Trouble(f"the tests with {setting.name} microversions could not be run. The end of {log}:\n{daemons.tail(log)}")
         lines = _results(cloud, setting).read_text().splitlines()
