@@ -62,6 +62,17 @@ class Machine:
         return self.run("python3", str(_HERE / "talk.py"), "ask", kind, address, str(port), str(seconds)).strip()
 
     @contextmanager
+    def conversing(self, kind: str, address: str, port: int) -> Iterator[list[str]]:
+        """Talk to somebody, meanwhile; in the list is what came of it, afterwards."""
+        told: list[str] = []
+        command = self.command("python3", str(_HERE / "talk.py"), "converse", kind, address, str(port))
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            yield told
+        finally:
+            told.append(process.communicate(timeout=_PATIENCE)[0].strip())
+
+    @contextmanager
     def serving(self, kind: str, port: int) -> Iterator[None]:
         """Answer who asks, meanwhile."""
         # By way of a shell that ends with its input, because the number that we have is that of what entered the node.

@@ -1,13 +1,20 @@
-"""A conversation between two network namespaces: ``talk.py serve tcp|udp PORT`` and ``talk.py ask tcp|udp ADDRESS PORT SECONDS``.
+"""A conversation between two network namespaces: ``talk.py serve tcp|udp PORT`` and ``talk.py ask tcp|udp ADDRESS PORT SECONDS``, or
+``talk.py converse tcp|udp ADDRESS PORT``.
 
-The server answers everybody with what it heard, until it is ended; who asks prints the answer, or ``silence``, or ``refused``.
+The server answers everybody with what it heard, until it is ended; who asks prints the answer, or ``silence``, or ``refused``. Who
+converses says a word twenty times a second until its input ends, by one connection, then prints how many it has said and how many never
+came back.
 """
 
 import contextlib
+import select
 import socket
 import sys
+import time
 
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+#: Never cut in two, not by TCP either, when it is said alone.
+WORD = b"word"
 #: Long enough for several packets of TCP, short enough for one of UDP.
 WORDS = {"tcp": b"w" * 100_000, "udp": b"w" * 1_000}
 
@@ -45,7 +52,31 @@ def ask(kind: str, address: str, port: int, seconds: float) -> str:
     return "answer" if heard == words else "nonsense"
 
 
+def converse(kind: str, address: str, port: int) -> str:
+    said, heard, last, until = 0, 0, 0.0, float("inf")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, KINDS[kind]) as caller:
+        try:
+            caller.settimeout(10)
+            caller.connect((address, port))
+            while time.monotonic() < until and (heard < said or until == float("inf")):
+                ready, _, _ = select.select([caller, *([sys.stdin] if until == float("inf") else [])], [], [], 0.05)
+                if caller in ready:
+                    heard += len(caller.recv(65_536)) // len(WORD) or 1
+                if sys.stdin in ready and not sys.stdin.read(1):
+                    until = time.monotonic() + 10
+                elif time.monotonic() >= last + 0.05 and until == float("inf"):
+                    caller.sendall(WORD)
+                    said, last = said + 1, time.monotonic()
+        except OSError as error:
+            return f"broken: {error}"
+    return f"{said} said, {said - heard} lost"
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(sys.argv[2], int(sys.argv[3]))
+    if sys.argv[1] == "converse":
+        print(converse(sys.argv[2], sys.argv[3], int(sys.argv[4])))
+        sys.exit()
     print(ask(sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5])))
