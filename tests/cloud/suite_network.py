@@ -8,7 +8,6 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import openstack
@@ -113,12 +112,17 @@ def here() -> World:
 
 
 @pytest.fixture(scope="module")
-def ground(here: World) -> Iterator[RealGround]:
-    admin = openstack.connect(region_name=REGION, load_yaml_config=False, load_envvars=False, **here.account("admin"))
+def admin(here: World) -> Iterator[Any]:
+    made = openstack.connect(region_name=REGION, load_yaml_config=False, load_envvars=False, **here.account("admin"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ground(admin: Any) -> Iterator[RealGround]:
     made = RealGround(admin)
     yield made
     made.close()
-    admin.close()
 
 
 def configured(here: World, **changes: Any) -> cfg.ConfigOpts:
@@ -131,12 +135,13 @@ def configured(here: World, **changes: Any) -> cfg.ConfigOpts:
     return conf
 
 
+@pytest.fixture(scope="module")
+def network(here: World) -> Network:
+    return wiring.driver(configured(here))
+
+
 class TestNeutron(NetworkSuite):
     """The driver keeps every promise with the real thing."""
-
-    @pytest.fixture(scope="class")
-    def network(self, here: World) -> Network:
-        return wiring.driver(configured(here))
 
 
 def _taps(ground: RealGround, plug: Any) -> set[str]:
@@ -173,8 +178,7 @@ def inside(state: SandboxState, *command: str) -> str:
     return done.stdout
 
 
-def test_a_network_of_ipv6_only_and_one_of_both_are_had_as_neutron_says(here: World, ground: RealGround) -> None:
-    network = wiring.driver(configured(here))
+def test_a_network_of_ipv6_only_and_one_of_both_are_had_as_neutron_says(network: Network, ground: RealGround) -> None:
     six, both = ground.network(versions=(6,)), ground.network(versions=(4, 6))
     sandbox = network.choose(wish(ground, nets=[{"network": six}, {"network": both}]), external=False)
     device, state = str(uuid.uuid4()), ground.sandbox()
@@ -191,7 +195,6 @@ def test_a_network_of_ipv6_only_and_one_of_both_are_had_as_neutron_says(here: Wo
         # The addresses that SLAAC would make are those that Neutron has told, and no others are made by advertisements.
         assert len(inside(state, "ip", "-6", "-oneline", "address", "show", "scope", "global").splitlines()) == 2
         assert "default via fd00:77:" in inside(state, "ip", "-6", "route")
-        assert Path(network.files(device)[0].source).read_text().count("nameserver") >= 1
     finally:
         network.unplug(device)
     assert ground.left(device) == []

@@ -17,5 +17,5 @@ def test_the_driver_for_neutron_passes_the_suite_of_its_protocol_in_a_compute_no
     path = daemons.variables(cloud, node)["PATH"]
     variables = [f"PATH={path}", f"SUITE_NODE={node.name}", "ZUN_CLOUD_REQUIRED=1", "PYTHONDONTWRITEBYTECODE=1"]
     command = node.command("env", *variables, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(SUITE))
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=SUITE.parents[2])
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, cwd=SUITE.parents[2])
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
