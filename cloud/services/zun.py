@@ -76,6 +76,7 @@ def _agent_text(world: World, host: Node) -> str:
         "os_vif_ovs": {"ovsdb_connection": openvswitch.CONNECTION},
         **_networks(world),
         **_volumes(world),
+        **_images(world),
     }
     return ini.render(ini.merged({name: common[name] for name in ("DEFAULT", "oslo_messaging_rabbit")}, own))
 
@@ -89,6 +90,10 @@ def _volumes(world: World) -> ini.Settings:
         "volume": {"driver_list": ["cinder", "local"]},
         "cinder": {**settings.credentials(world, SERVICE), "valid_interfaces": "internal"},
     }
+
+
+def _images(world: World) -> ini.Settings:
+    return {"glance": {**settings.credentials(world, SERVICE), "valid_interfaces": "internal"}}
 
 
 def _daemon(world: World, name: str, ready: Callable[[], bool]) -> Daemon:
@@ -111,6 +116,7 @@ def _text(world: World) -> str:
         },
         **_networks(world),
         **_volumes(world),
+        **_images(world),
     }
     return ini.render(ini.merged(settings.common(world, SERVICE), own))
 
