@@ -20,7 +20,8 @@ _NAME = "zun-bench-api"
 
 
 def start(world: World) -> bool:
-    """See that it answers."""
+    """Start it, out of the sources as they are now."""
+    daemons.stop(world.controller, _NAME)
     _tables(world)
     node, folder = world.controller, settings.folder(world.controller, "zun")
     python = environment.development().program("python")

@@ -24,7 +24,11 @@ Decode = Callable[[Iterable[Any]], Iterable[Any]]
 #: chosen by the store, never by who calls it
 GIVEN = ("id", "created_at", "updated_at")
 
+#: where a row comes in one piece
+PACKED = frozenset({"mysql", "mariadb"})
+
 _to_json = msgspec.json.Encoder().encode
+_from_json = msgspec.json.Decoder(list[Any]).decode
 
 
 class Shape(Generic[E]):
@@ -40,8 +44,11 @@ class Shape(Generic[E]):
         self.nullable = frozenset(name for name, each in declared.items() if form(each.type).nullable)
         self.numbers = frozenset(name for name, each in declared.items() if form(each.type).base in (int, float))
         self.joined = _joined(self.table, {each.field.of for each in declared.values() if each.field.of is not None})
-        self.select = sa.select(*self.columns.values()).select_from(self.joined)
-        self.by_uuid = self.select.where(self.table.c.uuid == sa.bindparam("at_uuid"))
+        every = sa.select(*self.columns.values()).select_from(self.joined)
+        packed = sa.select(_pack(self.columns.values())).select_from(self.joined)
+        self._select = {True: packed, False: every}
+        at_uuid = self.table.c.uuid == sa.bindparam("at_uuid")
+        self._by_uuid = {is_packed: select.where(at_uuid) for is_packed, select in self._select.items()}
         at = (self.table.c.uuid == sa.bindparam("at_uuid"), self.table.c.generation == sa.bindparam("at_generation"))
         changeable = [name for name in self.own if name not in ("id", "uuid", "created_at")]
         self.insert = self.table.insert()
@@ -51,16 +58,35 @@ class Shape(Generic[E]):
         self._encode = {name: _encoder(each) for name, each in declared.items()}
         self._decode = {name: decode for name, each in declared.items() if (decode := _decoder(each)) is not None}
         self._places = [(place, self._decode[name]) for place, name in enumerate(self.columns) if name in self._decode]
+        self._unpack = [(place, unpack) for place, name in enumerate(self.columns) if (unpack := _unpacker(declared[name])) is not None]
 
     def source(self, names: Iterable[str]) -> sa.FromClause:
         """The least that must be read for these fields: the entity's own table, or that with its owners."""
         return self.table if all(name in self.own for name in names) else self.joined
 
-    def build(self, rows: Sequence[Sequence[Any]]) -> list[E]:
-        """The entities of rows that ``select`` gave."""
+    def select(self, dialect: str) -> sa.Select[Any]:
+        """Every column of every row, for :meth:`build`.
+
+        MySQL's driver is pure Python, and takes most of the time of a list to make values of columns. There all columns of a row come as
+        one, an array in JSON, which takes a quarter of that.
+        """
+        return self._select[dialect in PACKED]
+
+    def by_uuid(self, dialect: str) -> sa.Select[Any]:
+        """The same, of the row whose uuid is ``at_uuid``."""
+        return self._by_uuid[dialect in PACKED]
+
+    def build(self, rows: Sequence[Sequence[Any]], dialect: str) -> list[E]:
+        """The entities of rows that the ``select`` of the same dialect gave."""
         if not rows:
             return []
-        columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+        columns: list[Iterable[Any]]
+        if dialect in PACKED:
+            columns = list(zip(*[_from_json(text) for (text,) in rows], strict=True))
+            for place, unpack in self._unpack:
+                columns[place] = unpack(columns[place])
+        else:
+            columns = list(zip(*rows, strict=True))
         for place, decode in self._places:
             columns[place] = decode(columns[place])
         names, make = tuple(self.columns), self.entity
@@ -171,6 +197,20 @@ def _time(value: Any) -> datetime:
 
 
 # --- from the database ---------------------------------------------------------------------------
+
+
+def _pack(columns: Iterable[sa.ColumnElement[Any]]) -> sa.ColumnElement[Any]:
+    packed: sa.ColumnElement[Any] = sa.func.json_array(*columns, type_=sa.Text())
+    return packed
+
+
+def _unpacker(declared: Declared) -> Decode | None:
+    """What makes the values that the driver would have given of those in JSON; None where they are the same."""
+    makers: dict[type | None, Callable[[Any], Any]] = {bool: bool, float: float, datetime: datetime.fromisoformat}
+    make = makers.get(form(declared.type).base)
+    if make is None:
+        return None
+    return lambda column: [None if value is None else make(value) for value in column]
 
 
 def _decoder(declared: Declared) -> Decode | None:

@@ -52,18 +52,18 @@ class SqlTransaction:
         shape = self._shape(entity)
         if not query.is_storable(shape, "uuid", uuid):
             return None
-        found = shape.build(self._rows(shape.by_uuid, {"at_uuid": uuid}))
+        found = shape.build(self._rows(shape.by_uuid(self._dialect), {"at_uuid": uuid}), self._dialect)
         return found[0] if found else None
 
     def find(self, entity: type[E], where: Where = _EVERYTHING, page: Page = _ALL) -> list[E]:
         """See the interface. Nulls come before every other value, after them in descending order."""
         shape = self._shape(entity)
-        statement = shape.select.where(*query.conditions(shape, where)).order_by(*query.order(shape, page, self._dialect))
+        statement = shape.select(self._dialect).where(*query.conditions(shape, where)).order_by(*query.order(shape, page, self._dialect))
         if page.marker is not None:
             statement = statement.where(self._after(shape, page))
         if page.limit is not None:
             statement = statement.limit(page.limit)
-        return shape.build(self._rows(statement))
+        return shape.build(self._rows(statement), self._dialect)
 
     def _after(self, shape: Shape[Any], page: Page) -> query.Condition:
         known = query.is_storable(shape, "uuid", page.marker)
