@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cloud import daemons, ini
@@ -85,6 +85,12 @@ def _networks(world: World) -> ini.Settings:
     return {"network": {"driver": "neutron"}, "neutron": {**settings.credentials(world, SERVICE), "valid_interfaces": "internal"}}
 
 
+def _inventory(world: World) -> ini.Settings:
+    # What is not right is put right soon, for who waits for that.
+    account: Mapping[str, ini.Value] = {**settings.credentials(world, SERVICE), "valid_interfaces": "internal", "reconcile_interval": 10}
+    return {"inventory": {"driver": "placement"}, "placement": account}
+
+
 def _volumes(world: World) -> ini.Settings:
     return {
         "volume": {"driver_list": ["cinder", "local"]},
@@ -117,6 +123,7 @@ def _text(world: World) -> str:
         **_networks(world),
         **_volumes(world),
         **_images(world),
+        **_inventory(world),
     }
     return ini.render(ini.merged(settings.common(world, SERVICE), own))
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oslo_config import cfg
 
@@ -18,22 +19,26 @@ from zun.db import migrate
 from zun.domain import drain
 from zun.domain.host import COMPUTE, Service
 from zun.wiring.control import admin, database, rotate_keys
+from zun.wiring.inventory import Account
 from zun.wiring.parts import utcnow
+
+if TYPE_CHECKING:
+    from zun.drivers.inventory.reconcile import Amiss, Reconciler
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do one thing and say what was done. Returns the exit code: 1 where it could not be done."""
+    """Do one thing and say what was done. Returns the exit code: 1 where it could not be done, 3 where an audit has found something."""
     parsed = _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
     passed = [f"--state-dir={parsed.state_dir}"] if parsed.state_dir else []
     # Without a word it is about the service that this machine is configured for, as the service itself is.
     files = parsed.config_file or ([] if passed else cfg.find_config_files(project="zun", prog="zun-manage"))
     passed += [word for file in files for word in ("--config-file", file)]
     try:
-        COMMANDS[parsed.command](configure(passed), parsed)
+        found = COMMANDS[parsed.command](configure(passed), parsed)
     except (OSError, ValueError, cfg.Error, errors.ZunError) as cause:
         print(f"zun-manage: {cause}", file=sys.stderr)
         return 1
-    return 0
+    return found or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,6 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     forget.add_argument("--host", required=True)
     forget.add_argument("--binary", default=COMPUTE)
     forget.set_defaults(command="forget")
+    held = groups.add_parser("placement", help="allocations in Placement").add_subparsers(required=True, metavar="COMMAND", dest="command")
+    audit = held.add_parser("audit", help="list those that are not what the database says; the exit code is 3 if there are any")
+    audit.set_defaults(command="audit")
+    held.add_parser("heal", help="put them right at once: the service does so by itself, too").set_defaults(command="heal")
     secrets = groups.add_parser("secrets", help="what is sealed").add_subparsers(required=True, metavar="COMMAND", dest="command")
     secrets.add_parser("rotate", help="make a new key and seal every password with it").set_defaults(command="rotate")
     return parser
@@ -135,13 +144,44 @@ def _rotate(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
     print(f"{rotate_keys(conf)} passwords sealed with a new key")
 
 
-COMMANDS: Mapping[str, Callable[[cfg.ConfigOpts, argparse.Namespace], None]] = {
+def _audit(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> int:
+    """Nova's tool answers 3, too, where it has found something."""
+    found = _reconciled(conf, lambda reconciler: reconciler.audit())
+    for amiss in found:
+        print(f"{amiss.consumer} {amiss.what} on {amiss.host}")
+    print(f"{len(found)} allocations are not what they should be")
+    return 3 if found else 0
+
+
+def _heal(conf: cfg.ConfigOpts, parsed: argparse.Namespace) -> None:
+    found = _reconciled(conf, lambda reconciler: reconciler.heal())
+    for amiss in found:
+        print(f"{amiss.consumer} {amiss.what} on {amiss.host}: put right")
+    print(f"{len(found)} allocations put right")
+
+
+def _reconciled(conf: cfg.ConfigOpts, look: Callable[[Reconciler], list[Amiss]]) -> list[Amiss]:
+    """Raises ValueError where there is no Placement to be asked."""
+    store = database(conf, utcnow)
+    try:
+        reconciler = Account(conf, store, utcnow).reconciler
+        if reconciler is None:
+            raise ValueError("[inventory] driver is not placement: the database itself is the account of hosts")
+        reconciler.keep_hosts()
+        return look(reconciler)
+    finally:
+        store.close()
+
+
+COMMANDS: Mapping[str, Callable[[cfg.ConfigOpts, argparse.Namespace], int | None]] = {
     "version": _version,
     "upgrade": _upgrade,
     "purge": _purge,
     "services": _services,
     "forget": _forget,
     "rotate": _rotate,
+    "audit": _audit,
+    "heal": _heal,
 }
 
 
