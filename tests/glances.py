@@ -12,6 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+#: what who needs no token says for one: here it is the service
+SERVICE = "notused"
+
 #: what is shown of an image, and what it is unless somebody says otherwise
 _BLANK: dict[str, Any] = {"size": None, "os_hash_algo": None, "os_hash_value": None, "tags": [], "visibility": "shared"}
 
@@ -113,15 +116,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         asked = urlsplit(self.path)
-        project = self.headers.get("X-Auth-Token")
+        project = None if self.headers.get("X-Auth-Token") == SERVICE else self.headers["X-Auth-Token"]
         path = asked.path.removeprefix("/v2")
+        if path in ("", "/"):
+            current = {"id": "v2.15", "status": "CURRENT", "links": [{"rel": "self", "href": f"{self.glance.url}/v2/"}]}
+            return self._answer(300, {"versions": [current]})
         self.glance.calls.append((self.command, path, project))
         fault = next((code for (method, end), code in self.glance.faults.items() if method == self.command and path.endswith(end)), None)
         if fault == 0:
             self.glance.awake.wait(60)
         if fault is not None:
-            self.close_connection = True
-            return self._answer(fault or 500, {"message": "so the test orders"})
+            # What was sent with the call is not read.
+            return self._answer(fault or 500, {"message": "so the test orders"}, {"Connection": "close"})
         parts = path.strip("/").split("/")
         if parts == ["images"]:
             return self._all(project, dict(parse_qsl(asked.query)))
@@ -178,9 +184,11 @@ class _Handler(BaseHTTPRequestHandler):
         image.update(_facts(data), status="active")
         return self._answer(204, None)
 
-    def _answer(self, status: int, body: Any) -> None:
+    def _answer(self, status: int, body: Any, more: dict[str, str] | None = None) -> None:
         content = b"" if body is None else json.dumps(body).encode()
         self.send_response(status)
+        for name, value in (more or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

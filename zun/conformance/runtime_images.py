@@ -85,6 +85,53 @@ class ImageConformance(RuntimeFixtures):
             bench.runtime.remove_image(name)
         assert bench.runtime.image(name) == held
 
+    def test_what_was_saved_can_be_loaded(self, bench: Bench, own: Callable[[], str]) -> None:
+        name = own()
+        bench.runtime.commit(bench.running(WAITS), name)
+        archive = list(bench.runtime.save(name))
+        bench.runtime.remove_image(name)
+        assert bench.runtime.image(name) is None
+        held = bench.runtime.load(iter([b"", *archive]), name)
+        assert bench.runtime.image(name) == held
+        uuid = new_uuid()
+        spec = ContainerSpec(uuid=uuid, sandbox_uuid=bench.sandbox(), name="c", image=held.id, command=WAITS)
+        bench.runtime.ensure_container(spec)
+        assert bench.runtime.start(uuid).state is EngineState.RUNNING
+
+    def test_an_archive_that_is_broken_off_makes_no_image(self, bench: Bench, own: Callable[[], str]) -> None:
+        name = own()
+        bench.runtime.commit(bench.running(WAITS), name)
+        whole = b"".join(bench.runtime.save(name))
+        bench.runtime.remove_image(name)
+
+        def breaks_off() -> Iterator[bytes]:
+            yield whole[: len(whole) // 2]
+            raise errors.Cancelled
+
+        with pytest.raises(errors.Cancelled):
+            bench.runtime.load(breaks_off(), name)
+        assert bench.runtime.image(name) is None
+
+    def test_what_is_no_archive_of_images_is_refused(self, bench: Bench, own: Callable[[], str]) -> None:
+        name = own()
+        with pytest.raises(errors.EngineError):
+            bench.runtime.load(iter([b"this is no archive" * 100]), name)
+        assert bench.runtime.image(name) is None
+
+    def test_of_nothing_there_is_no_archive(self, bench: Bench, own: Callable[[], str]) -> None:
+        with pytest.raises(errors.NoSuchObject):
+            bench.runtime.save(own())
+
+    def test_images_are_listed_by_where_their_names_begin(self, bench: Bench, own: Callable[[], str]) -> None:
+        name = own()
+        held = bench.runtime.commit(bench.running(WAITS), name)
+        repository = name.rpartition(":")[0]
+        for under in (repository, repository.rpartition("/")[0]):
+            assert (name, held.id) in [(each.name, each.id) for each in bench.runtime.images(under)]
+        assert bench.runtime.images(repository[:-1]) == []
+        bench.runtime.remove_image(name)
+        assert bench.runtime.images(repository) == []
+
     def test_a_push_that_cannot_succeed_says_so_and_leaves_no_name_behind(self, bench: Bench, own: Callable[[], str]) -> None:
         name, target = own(), f"{NOWHERE}/nothing/here:1"
         bench.runtime.commit(bench.running(WAITS), name)

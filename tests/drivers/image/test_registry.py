@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from zun import errors
+from zun.conformance.images import ImagesSuite, Shop
+from zun.domain.host_image import own_name
 from zun.drivers.image.registry import RegistryImages
 from zun.drivers.runtime.fake import FakeEngine, FakeRuntime
-from zun.interfaces.images import Source
+from zun.interfaces.images import Source, Target
 from zun.interfaces.runtime import EngineImage
 
 NAME = "docker.io/library/web:latest"
@@ -68,3 +72,39 @@ def test_a_reference_that_names_nothing_is_refused_before_anything_is_asked(engi
     with pytest.raises(errors.InvalidImage):
         images.check("Not An Image")
     assert not engine.calls
+
+
+class Hub(Shop):
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+
+    def offer(self, architecture: str = "amd64") -> Source:
+        name = f"registry.example/{uuid.uuid4()}"
+        self._engine.registry[f"{name}:latest"] = EngineImage(id=f"sha256:{uuid.uuid4().hex}", architecture=architecture)
+        return Source(reference=name, project_id="mine")
+
+    def nothing(self) -> Source:
+        return Source(reference=f"registry.example/{uuid.uuid4()}", project_id="mine")
+
+    def leave(self) -> None:
+        self._engine.unreachable.add("registry.example")
+
+    def made(self) -> str:
+        name = own_name(str(uuid.uuid4()))
+        self._engine.images[name] = EngineImage(id=f"sha256:{uuid.uuid4().hex}", architecture="amd64")
+        return name
+
+    def target(self) -> Target:
+        return Target(reference=f"registry.example/{uuid.uuid4()}:1", project_id="mine", uuid=str(uuid.uuid4()))
+
+    def sent(self, target: Target) -> Source | None:
+        return Source(reference=target.reference, project_id="mine") if target.reference in self._engine.registry else None
+
+
+@pytest.fixture
+def shop(engine: FakeEngine) -> Hub:
+    return Hub(engine)
+
+
+class TestRegistry(ImagesSuite):
+    pass

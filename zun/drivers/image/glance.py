@@ -254,6 +254,8 @@ class GlanceImages:
                     yield piece
         except BadArchive as bad:
             raise errors.ImagePushFailed(image=target.reference, reason=f"the engine's archive {bad}") from bad
+        except errors.NoSuchObject as gone:
+            raise errors.ImagePushFailed(image=target.reference, reason="the host does not hold it any more") from gone
 
 
 def engine_name(stored: Stored) -> str:

@@ -99,7 +99,15 @@ class SdkGlance:
             if token is not None:
                 # The service's own token says who passes the user's on; Glance then asks neither for how long it is valid, nor for what.
                 more |= {"authenticated": False, "headers": {"X-Auth-Token": token, "X-Service-Token": proxy.get_token() or ""}}
-            return proxy.request(path, method, **more)
+            try:
+                return proxy.request(path, method, **more)
+            except keystone.ConnectTimeout:
+                raise
+            except keystone.ConnectFailure:
+                # It closes connections that were not used for a while, perhaps just now.
+                if method != "GET":
+                    raise
+                return proxy.request(path, method, **more)
 
     @property
     def _proxy(self) -> Any:

@@ -17,8 +17,8 @@ from zun.interfaces.runtime import EngineImage
 _PIECE = 4096
 
 
-def write(held: EngineImage) -> Generator[bytes, None, None]:
-    """An archive of an image, without a name in it."""
+def write(held: EngineImage, name: str) -> Generator[bytes, None, None]:
+    """An archive of an image, by the name that it was asked for."""
     layer = f"what {held.id} has in its files".encode()
     config = {
         "architecture": held.architecture,
@@ -27,7 +27,7 @@ def write(held: EngineImage) -> Generator[bytes, None, None]:
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
         "history": [{"comment": held.id}],
     }
-    manifest = [{"Config": "config.json", "RepoTags": None, "Layers": ["layer.tar"]}]
+    manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         files = {"layer.tar": layer, "config.json": msgspec.json.encode(config), "manifest.json": msgspec.json.encode(manifest)}

@@ -99,10 +99,11 @@ class FakeImages:
     def save(self, reference: str) -> Generator[bytes, None, None]:
         """An archive from which :meth:`load` makes an image like it."""
         with self._call("save", reference):
-            held = self._engine.images.get(references.parse(reference, ours=True).exact)
+            named = references.parse(reference, ours=True).exact
+            held = self._engine.images.get(named)
         if held is None:
             raise errors.NoSuchObject(id=reference, engine="the engine")
-        return fake_archive.write(held)
+        return fake_archive.write(held, named)
 
     def remove_image(self, reference: str) -> None:
         """Take the name away, and the image with its last name unless a container is made of it."""
