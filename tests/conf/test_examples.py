@@ -34,11 +34,12 @@ def known(accounts: list[str]) -> cfg.ConfigOpts:
     from keystonemiddleware.opts import list_auth_token_opts
     from vif_plug_ovs.ovs import OvsPlugin
 
-    from zun.conf import neutron
+    from zun.conf import cinder, glance, neutron, placement
 
     conf = zun_conf.new()
     register_options(conf)
-    neutron.register(conf)
+    for service in (cinder, glance, neutron, placement):
+        service.register(conf)
     for group, options in list_auth_token_opts():
         conf.register_opts(options, group)
     for group in accounts:

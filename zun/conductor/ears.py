@@ -33,18 +33,21 @@ class Ears:
         try:
             self._ask()
         except errors.ServiceUnavailable as error:
-            LOG.warning("no host can be heard: %s", error)
             with self._lock:
-                self._since = self._last = None
+                deaf, self._since, self._last = self._last is None, None, None
+            LOG.log(logging.DEBUG if deaf else logging.WARNING, "no host can be heard: %s", error)
             return
         except errors.ZunError as error:
             # A conductor of another release does not know the question; but it was there to be asked.
             LOG.debug("asked whether hosts can be heard: %s", error)
         now = self._clock()
         with self._lock:
-            if not self._is_fresh(now):
+            again = not self._is_fresh(now)
+            if again:
                 self._since = now
             self._last = now
+        if again:
+            LOG.info("hosts can be heard from now on; of those that are silent it is not said yet that they are down")
 
     def hearing(self) -> datetime | None:
         """Since when, without a break; None while nothing is heard."""
