@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from oslo_policy import _checks
 
 from tests.api.edge import OWN, Edge, error
 from zun.api.context import Context
@@ -49,6 +50,39 @@ def test_the_files_are_looked_at_once_in_a_request(sqlite_store: SqlStore, tmp_p
     assert asked.allows("container:get_one", first), "one request is judged by one state of the rules"
     assert not asked.allows("container:get_one", second)
     assert asked.allows("container:get_all", second)
+
+
+class Whim(_checks.Check):  # type: ignore[misc]
+    """A kind of an operator's own: what it says is not what it said."""
+
+    said = 0
+
+    def __call__(self, target: object, creds: object, enforcer: object, current_rule: object = None) -> bool:
+        type(self).said += 1
+        return type(self).said % 2 == 1
+
+
+def test_what_is_known_of_a_rule_is_of_one_caller_and_one_target(edge: Edge) -> None:
+    asked = Policy(edge.conf)
+    judged = [(["reader"], OWN, True), ([], OWN, False), (["reader"], "another", False), (["admin"], "another", True)]
+    for _ in range(2):
+        for roles, project, allowed in judged:
+            context = Context(project_id=project, user_id="mia", roles=roles, overwrite=False)
+            assert asked.allows("container:get_one", context, {"project_id": OWN, "user_id": "mia"}) is allowed
+    assert asked.is_admin(Context(project_id=OWN, user_id="mia", roles=["admin"], overwrite=False))
+    assert not asked.is_admin(Context(project_id=OWN, user_id="mia", roles=["member"], overwrite=False))
+
+
+def test_a_rule_that_may_change_its_mind_is_asked_in_every_request(
+    sqlite_store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_checks.registered_checks, "whim", Whim)
+    rules = tmp_path / "policy.yaml"
+    (tmp_path / "zun.conf").write_text(f"[oslo_policy]\npolicy_file = {rules}\n")
+    rules.write_text('"moody": "whim:today"\n"container:get_one": "role:reader and rule:moody"\n')
+    asked = Policy(Edge(sqlite_store, tmp_path, ["--config-file", str(tmp_path / "zun.conf")]).conf)
+    said = [asked.allows("container:get_one", Context(project_id=OWN, user_id="mia", roles=["reader"], overwrite=False)) for _ in range(4)]
+    assert said == [True, False, True, False]
 
 
 def test_a_rule_that_does_not_exist_denies_even_administrators(edge: Edge) -> None:
