@@ -96,6 +96,7 @@ class Accept:
             fill=self._fill,
             refuse=self._refuse,
             choose=partial(image_choice.chosen, images),
+            foretell=partial(image_choice.foretold, images),
             check_hosts=self._check_hosts,
             taken=lambda tx, container: _taken(tx, defaults.unique_name_scope, container),
         )
@@ -119,6 +120,7 @@ class Accept:
         sandbox, container = self._build(caller, asked)
         self._refuse(sandbox, container)
         container = image_choice.chosen(self._images, caller, container)
+        sandbox = image_choice.foretold(self._images, caller, sandbox, [container])
         sandbox = self._network.choose(sandbox, external=caller.external_networks)
         container = replace(container, nets=sandbox.nets, security_groups=sandbox.security_groups)
 

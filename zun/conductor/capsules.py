@@ -53,6 +53,7 @@ class Capsules:
         fill: Callable[[dict[str, Any]], dict[str, Any]],
         refuse: Callable[[Sandbox, Container], None],
         choose: Callable[[Caller, Container], Container],
+        foretell: Callable[[Caller, Sandbox, Sequence[Container]], Sandbox],
         check_hosts: Callable[[Transaction, Container], None],
         taken: Callable[[Transaction, Container], set[str]],
     ) -> None:
@@ -69,6 +70,7 @@ class Capsules:
         self._fill = fill
         self._refuse = refuse
         self._choose = choose
+        self._foretell = foretell
         self._check_hosts = check_hosts
         self._taken = taken
 
@@ -93,6 +95,7 @@ class Capsules:
             self._refuse(sandbox, member)
         self._volumes.refuse_shared(sandbox, members)
         members = [self._choose(caller, member) for member in members]
+        sandbox = self._foretell(caller, sandbox, members)
         amounts = capsule.needs(members)
         sandbox = replace(sandbox, cpu=amounts.cpu, memory=amounts.memory, disk=amounts.disk)
 

@@ -56,7 +56,8 @@ def check(given: Mapping[str, Any]) -> None:
 
 def knowing(given: Mapping[str, Any], architectures: Iterable[str]) -> dict[str, Any]:
     """The hints, with what is known of the images besides: it is added to what they say of architectures."""
-    known = read(given).architectures | {name.lower() for name in architectures if name}
+    # An image may say anything of itself; what is no name says nothing.
+    known = read(given).architectures | {name.lower() for name in architectures if _WORD.fullmatch(name.lower())}
     return {**given, ARCHITECTURE: sorted(known)} if known else dict(given)
 
 

@@ -59,6 +59,10 @@ class Images(Protocol):
         Raises InvalidImage, SeveralMatches, ImageServiceUnavailable, and NotOffered for a caller who is nobody there.
         """
 
+    def architecture(self, image_uuid: str, caller: Caller) -> str:
+        """What the image that :meth:`choose` has answered is built for, in the words of whoever made it; empty where nobody says so
+        before it is on a host. Raises ImageServiceUnavailable, and NotOffered as :meth:`choose`."""
+
     def check_target(self, caller: Caller) -> None:
         """Raises ImageServiceUnavailable where a :meth:`push` would have nowhere to go just now, and NotOffered as :meth:`choose`."""
 

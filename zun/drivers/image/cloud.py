@@ -24,6 +24,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     #: in which way its digest was made, and the digest
     hash_algo: str = ""
     hash_value: str = ""
+    #: what it is said to be built for
+    architecture: str = ""
     record: dict[str, Any] = {}
 
     @property

@@ -69,6 +69,11 @@ class GlanceImages:
                 return self._only(reference, others).id
         raise errors.InvalidImage(image=reference, reason=_UNKNOWN)
 
+    def architecture(self, image_uuid: str, caller: Caller) -> str:
+        """See the Protocol: a property of the image, by the name that it has for Nova too."""
+        found = self._glance.image(image_uuid, _token(caller, "image_driver"))
+        return found.architecture if found is not None else ""
+
     def check_target(self, caller: Caller) -> None:
         """Raises ImageServiceUnavailable where Glance does not answer, NotOffered for a caller without a token."""
         self._glance.images(_token(caller, "repository"), 1)

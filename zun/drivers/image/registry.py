@@ -33,6 +33,10 @@ class RegistryImages:
         self.check(reference)
         return None
 
+    def architecture(self, image_uuid: str, caller: Caller) -> str:
+        """Not known here, either."""
+        return ""
+
     def check_target(self, caller: Caller) -> None:
         """Which registry it will be is not known here."""
 

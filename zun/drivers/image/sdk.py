@@ -157,6 +157,7 @@ def _stored(found: Mapping[str, Any]) -> Stored:
         size=found.get("size"),
         hash_algo=found.get("os_hash_algo") or "",
         hash_value=found.get("os_hash_value") or "",
+        architecture=str(found.get("hw_architecture") or found.get("architecture") or ""),
         record={name: found.get(name) for name in RECORD},
     )
 
