@@ -1,4 +1,4 @@
-"""Runs tests of tempest plugins, side by side: ``tempest_tests.py RESULTS WORKERS PATTERN``, with ``TEMPEST_CONFIG_DIR`` and so on set.
+"""Runs tests of tempest plugins, side by side: ``tempest_tests.py RESULTS WORKERS PATTERN...``, with ``TEMPEST_CONFIG_DIR`` and so on set.
 
 Each outcome is a line of JSON in RESULTS. No file of a plugin is changed: that a test is skipped for a fault of another implementation, by
 its bug number, is undone by giving the plugin another ``testtools.skip`` before it is imported. Every other skip stays.
@@ -114,13 +114,13 @@ def flat(tests: Iterable[Any]) -> Iterator[unittest.TestCase]:
             yield from flat(each)
 
 
-def found(pattern: str) -> dict[str, unittest.TestCase]:
-    """The plugin's tests whose names have the pattern in them."""
+def found(patterns: Sequence[str]) -> dict[str, unittest.TestCase]:
+    """The plugin's tests whose names have all the patterns in them."""
     from tempest.test_discover import plugins
 
     folder, top = plugins.TempestTestPluginManager().get_plugin_load_tests_tuple()[_PLUGIN]
     tests = {test.id(): test for test in flat(unittest.TestLoader().discover(folder, top_level_dir=top))}
-    return {name: tests[name] for name in sorted(tests) if re.search(pattern, name)}
+    return {name: tests[name] for name in sorted(tests) if all(re.search(pattern, name) for pattern in patterns)}
 
 
 def shares(tests: Iterable[str]) -> list[list[str]]:
@@ -145,11 +145,9 @@ def main(arguments: Sequence[str]) -> None:
     """Run them."""
     import testtools
 
-    results, workers, pattern = Path(arguments[0]), int(arguments[1]), arguments[2]
+    results, workers, patterns = Path(arguments[0]), int(arguments[1]), arguments[2:]
     testtools.skip = lift(testtools.skip)
-    tests = found(pattern)
-    if not tests:
-        sys.exit(f"no test of {_PLUGIN} has {pattern!r} in its name")
+    tests = found(patterns)
     # What has been imported is there in every worker; nothing has been connected yet.
     context = multiprocessing.get_context("fork")
     queue: SimpleQueue[list[str]] = context.SimpleQueue()

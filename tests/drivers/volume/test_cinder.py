@@ -131,7 +131,7 @@ def test_a_volume_that_one_reads_and_another_writes_can_be_written(cluster: Clus
     ("known", "why"),
     [
         ({"status": "error"}, "it is error"),
-        ({"status": "creating"}, "it is creating"),
+        ({"status": "deleting"}, "it is deleting"),
         ({"encrypted": True}, "it is encrypted"),
     ],
 )
@@ -139,6 +139,11 @@ def test_volumes_that_cannot_be_had(cluster: Cluster, ground: FakeGround, volume
     volume = cluster.cinder.add(ground.project, **known)
     with pytest.raises(errors.VolumeNotUsable, match=why):
         volumes.choose(wish(ground, {"source": volume.id}))
+
+
+def test_a_volume_that_was_only_just_asked_for_is_accepted(cluster: Cluster, ground: FakeGround, volumes: CinderVolumes) -> None:
+    volume = cluster.cinder.add(ground.project, status="creating")
+    assert volumes.choose(wish(ground, {"source": volume.id})).mounts[0]["source"] == volume.id
 
 
 def test_a_name_that_several_volumes_have_says_nothing(cluster: Cluster, ground: FakeGround, volumes: CinderVolumes) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from zun import errors
-from zun.drivers.volume.cloud import Cinder, Volume
+from zun.drivers.volume.cloud import COMING, Cinder, Volume
 from zun.drivers.volume.host import Connector, Filesystems
 from zun.drivers.volume.records import Record, Records
 
@@ -31,9 +31,6 @@ LOOK_EVERY = 0.2
 MOUNTABLE = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs"})
 
 _CLOSED, _RECORDS = 0o700, ".records"
-
-#: of a volume that is being made
-_COMING = ("creating", "downloading")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +135,7 @@ class Attached:
                 raise errors.VolumeFailed(id=volume_id, reason="it is gone.")
             if volume.status == "error":
                 raise errors.VolumeFailed(id=volume_id, reason="Cinder could not make it: it is in error there.")
-            if volume.status not in _COMING:
+            if volume.status not in COMING:
                 return volume
             if self._clock() > until:
                 raise errors.VolumeFailed(id=volume_id, reason=f"it is still {volume.status} after {round(self._timeout)} s.")

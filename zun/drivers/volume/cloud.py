@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+#: of a volume that is being made
+COMING = ("creating", "downloading")
+
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
     """A volume."""

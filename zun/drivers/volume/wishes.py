@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from zun import errors
 from zun.domain.container import Container
 from zun.domain.sandbox import Sandbox
-from zun.drivers.volume.cloud import Cinder, Volume
+from zun.drivers.volume.cloud import COMING, Cinder, Volume
 
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -65,5 +65,6 @@ def _check(volume: Volume) -> None:
         raise errors.VolumeNotUsable(id=volume.id, why="it is encrypted, and this deployment has no keys of volumes.")
     if volume.status == "in-use" and not volume.multiattach:
         raise errors.VolumeNotUsable(id=volume.id, why="it is in use, and its type does not let it be attached more than once.")
-    if volume.status not in ("available", "in-use"):
+    # One that its user has only just asked for is waited for on the host.
+    if volume.status not in ("available", "in-use", *COMING):
         raise errors.VolumeNotUsable(id=volume.id, why=f"it is {volume.status}.")
