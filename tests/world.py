@@ -294,10 +294,10 @@ class World:
             self.settle()
         return self.container(made.uuid) or made
 
-    def create_capsule(self, *containers: dict, settle: bool = True, **sandbox) -> list[Container]:
+    def create_capsule(self, *containers: dict, settle: bool = True, caller: Caller = ME, **sandbox) -> list[Container]:
         """Accept a capsule of small containers, and let it come to life. Returns its containers, in order."""
         members = [{"image": "busybox", "cpu": 0.1, "memory": 16} | asked for asked in containers or ({},)]
-        _, made = self.accept.create_capsule(ME, CapsuleWish(sandbox=sandbox, containers=members))
+        _, made = self.accept.create_capsule(caller, CapsuleWish(sandbox=sandbox, containers=members))
         if settle:
             self.settle()
         return [self.container(one.uuid) or one for one in made]

@@ -210,7 +210,7 @@ def test_a_volume_that_cinder_cannot_make_is_the_containers_reason(zun: Zun, lef
     shown = zun.settle(made)
     assert (shown["status"], "Cinder could not make it" in shown["status_reason"]) == ("Error", True)
     zun.delete(made)
-    assert left() == []
+    assert soon(left, []) == []
 
 
 def test_another_projects_volume_cannot_be_used(operator: Zun, volume: Any) -> None:
