@@ -82,11 +82,11 @@ class Providers:
         provider = self._found(host)
         if provider is None:
             return
-        if not host.shared_with_nova:
-            self._write_inventories(provider, inventories)
-        self._write_traits(provider, traits, host.shared_with_nova)
+        changed = not host.shared_with_nova and self._write_inventories(provider, inventories)
+        changed |= self._write_traits(provider, traits, host.shared_with_nova)
         self._known[host.uuid] = _Known(host.hostname, host.shared_with_nova, provider, inventories, traits)
-        LOG.info("host %s is written down in Placement as provider %s", host.hostname, provider)
+        if changed:
+            LOG.info("host %s is written down in Placement as provider %s", host.hostname, provider)
 
     def _found(self, host: Host) -> str | None:
         """The provider of the host, made if there is none."""
@@ -122,11 +122,12 @@ class Providers:
             self._write_traits(known.provider, frozenset(), shared=True)
         return True
 
-    def _write_inventories(self, provider: str, wanted: Mapping[str, Any]) -> None:
+    def _write_inventories(self, provider: str, wanted: Mapping[str, Any]) -> bool:
+        """Returns whether it had others."""
         for _ in range(TRIES):
             found = self._rest.inventories(provider)
             if found.has == wanted:
-                return
+                return False
             try:
                 self._rest.set_inventories(provider, wanted, found.generation)
             except Changed:
@@ -136,13 +137,14 @@ class Providers:
                 kept = {**{name: found.has[name] for name in found.has if name not in wanted}, **wanted}
                 LOG.warning("provider %s keeps what is still in use: %s", provider, used)
                 if kept == found.has:
-                    return
+                    return False
                 wanted = kept
                 continue
-            return
+            return True
         raise errors.InventoryUnavailable(reason=f"provider {provider} is being changed by others")
 
-    def _write_traits(self, provider: str, wanted: frozenset[str], shared: bool) -> None:
+    def _write_traits(self, provider: str, wanted: frozenset[str], shared: bool) -> bool:
+        """Returns whether it had others."""
         for trait in wanted - self._traits:
             if trait.startswith("CUSTOM_"):
                 self._rest.make_trait(trait)
@@ -151,12 +153,12 @@ class Providers:
             found = self._rest.traits(provider)
             others = {trait for trait in found.has if not words.is_ours(trait, shared)}
             if found.has == wanted | others:
-                return
+                return False
             try:
                 self._rest.set_traits(provider, wanted | others, found.generation)
             except Changed:
                 continue
-            return
+            return True
         raise errors.InventoryUnavailable(reason=f"provider {provider} is being changed by others")
 
     def ready(self) -> None:
