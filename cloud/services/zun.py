@@ -87,7 +87,7 @@ def _networks(world: World) -> ini.Settings:
 
 def _inventory(world: World) -> ini.Settings:
     # What is not right is put right soon, for who waits for that.
-    account: Mapping[str, ini.Value] = {**settings.credentials(world, SERVICE), "valid_interfaces": "internal", "reconcile_interval": 10}
+    account: Mapping[str, ini.Value] = {**settings.credentials(world, SERVICE), "valid_interfaces": "internal", "reconcile_interval": 5}
     return {"inventory": {"driver": "placement"}, "placement": account}
 
 

@@ -114,13 +114,14 @@ class Admin:
             return tx.save(replace(service, disabled=False, disabled_reason=None, drain_state=state, drain_deadline=None))
 
         service = self._store.settle(write)
-        if service.drain_state is not None:
-            journal.nudge(lambda _: self._sweep(), host)
+        journal.nudge(lambda _: self._sweep(), host)
         return service
 
     def disable(self, host: str, binary: str, reason: str | None) -> Service:
         """Give the host no new work; its containers are left alone. Raises ServiceNotFound."""
-        return self._save(host, binary, disabled=True, disabled_reason=reason)
+        service = self._save(host, binary, disabled=True, disabled_reason=reason)
+        journal.nudge(lambda _: self._sweep(), host)
+        return service
 
     def drain(self, host: str, binary: str, timeout: int, reason: str | None) -> Service:
         """Give the host no new work, and stop each of its containers: by its own grace, and within ``timeout`` seconds. May be repeated,
@@ -173,6 +174,7 @@ class Admin:
             tx.drop(service)
 
         self._store.settle(write)
+        journal.nudge(lambda _: self._sweep(), host)
 
     def _clear(self, tx: Transaction, service: Service) -> None:
         down = standing(service, self._clock(), self._service_down_time, self._hearing()) is Standing.DOWN

@@ -155,3 +155,33 @@ class ChangePromises(Stores):
         assert len(tries) == 1
         with store.read() as tx:
             assert tx.count(Sandbox) == 0
+
+    def test_what_comes_afterwards_comes_once_all_is_written(self, store: Store) -> None:
+        seen: list[int] = []
+
+        def look() -> None:
+            with store.read() as tx:
+                seen.append(tx.count(Sandbox))
+
+        with store.write() as tx:
+            tx.after(look)
+            tx.add(sandbox())
+            assert seen == []
+        assert seen == [1]
+
+    def test_nothing_comes_after_what_was_not_written(self, store: Store) -> None:
+        tries: list[str] = []
+        seen: list[str] = []
+
+        def decide(tx: Transaction) -> None:
+            tries.append("again")
+            tx.after(lambda: seen.append(f"after try {len(tries)}"))
+            if len(tries) == 1:
+                raise errors.StaleRow(entity="Sandbox", id="-")
+            if len(tries) == 3:
+                raise ValueError
+
+        store.settle(decide)
+        with pytest.raises(ValueError):
+            store.settle(decide)
+        assert seen == ["after try 2"]
