@@ -17,7 +17,7 @@ from typing import Any
 from pyroute2 import IPRoute
 
 LOOK_EVERY = 0.05
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 
 class Bare:
@@ -37,6 +37,8 @@ class Bare:
         conf = options.new()
         conf(["--config-file", file], project="zun")
         neutron.register(conf)
+        # It is a measurement, however long it takes.
+        conf.set_override("timeout", PATIENCE, neutron.GROUP)
         auth = loading.load_auth_from_conf_options(conf, neutron.GROUP)
         session = loading.load_session_from_conf_options(conf, neutron.GROUP, auth=auth)
         self._neutron = adapter.Adapter(session, service_type="network", interface="internal", region_name=conf.neutron.region_name)
