@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -67,6 +67,10 @@ class Glance:
     def listed(self, project: str | None, query: dict[str, str]) -> list[dict[str, Any]]:
         """A list as this project gets it."""
         status = query.get("member_status", "accepted")
+        operator, colon, name = query.get("name", "").partition(":")
+        if colon:
+            assert (operator, name[0], name[-1]) == ("in", '"', '"'), "Glance does not know this operator"
+            query = {**query, "name": name[1:-1]}
         found = []
         for image in reversed(self.images.values()):
             member = self.members.get(image["id"], {}).get(project or "") == status
@@ -84,6 +88,18 @@ class Glance:
 
 def _facts(data: bytes) -> dict[str, Any]:
     return {"size": len(data), "os_hash_algo": "sha512", "os_hash_value": hashlib.sha512(data).hexdigest()}
+
+
+def connecting(url: str) -> Callable[[], Any]:
+    """What makes a connection of openstacksdk to it, by which who says nothing is the service."""
+    from keystoneauth1 import noauth, session
+    from openstack import connection
+
+    def connect() -> Any:
+        reached = session.Session(auth=noauth.NoAuth(endpoint=f"{url}/v2"), timeout=10)
+        return connection.Connection(session=reached, image_endpoint_override=f"{url}/v2", service_types={"image"})
+
+    return connect
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from zun.compute.ask import Ask
 from zun.compute.cores import Cores
 from zun.compute.job import Plugs
 from zun.compute.loop import AgentLoop, Pace
-from zun.drivers.image.registry import RegistryImages
 from zun.drivers.runtime.fake import FakeRuntime
 from zun.interfaces.rpc import Agent, Conductor, HostReport
 from zun.rpc.codec import Codec
@@ -64,7 +63,7 @@ class Life:
         self.runtime = FakeRuntime(world.engines[host]) if threads else HandRuntime(world.engines[host])
         plugs = Plugs(
             runtime=self.runtime,
-            images={"docker": RegistryImages(self.runtime)},
+            images=world.drivers(self.runtime),
             network=world.network,
             volumes=world.volumes(host),
             cores=world.cores.get(host, Cores()),

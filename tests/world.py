@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.glances import Glance, connecting
 from tests.hands import Clock, Engine, HandPulse, Killed
 from tests.life import PACE, Life
 from tests.stores import fresh
@@ -46,6 +47,7 @@ from zun.drivers.inventory.local import LocalInventory
 from zun.drivers.network.engine import EngineNetwork
 from zun.drivers.runtime.fake import FakeRuntime
 from zun.drivers.volume.local import LocalVolumes
+from zun.interfaces.images import Images
 from zun.interfaces.inventory import Inventory
 from zun.interfaces.network import Network
 from zun.interfaces.rpc import Agent
@@ -59,7 +61,7 @@ pytest.register_assert_rewrite("tests.invariants")
 
 LOG = logging.getLogger(__name__)
 
-ME = Caller(user_id="me", project_id="mine", request_id="req-1")
+ME = Caller(user_id="me", project_id="mine", request_id="req-1", token="mine")
 IMAGE = "docker.io/library/busybox:latest"
 DOWN_TIME = 180
 #: what seals passwords here
@@ -94,6 +96,7 @@ class World:
         clock: Clock | None = None,
         cores: dict[str, Cores] | None = None,
         network: Network | None = None,
+        glance: Glance | None = None,
         volumes: Callable[[str], Volumes] | None = None,
         account: Callable[[Store, LocalInventory], Inventory] | None = None,
         rules: Rules | None = None,
@@ -113,6 +116,7 @@ class World:
         #: by host; what a test puts here is seen by the next life of its agent
         self.cores = dict(cores or {})
         self.network: Network = network or EngineNetwork()
+        self.glance = glance
         #: by host, anew for each life; the conductor's is called so
         self.volumes = volumes or (lambda host: LocalVolumes(folder / host))
         self.rules = rules
@@ -129,6 +133,18 @@ class World:
 
     def _engine(self) -> Engine:
         return Engine({IMAGE: EngineImage(id="sha256:busybox", ports=[80])}, clock=self.clock)
+
+    def drivers(self, runtime: FakeRuntime) -> dict[str, Images]:
+        """The image drivers of a process."""
+        found: dict[str, Images] = {"docker": RegistryImages(runtime)}
+        if self.glance is not None:
+            from zun.drivers.image.glance import UNDER, GlanceImages
+            from zun.drivers.image.sdk import SdkGlance
+            from zun.drivers.image.shelf import Shelf
+
+            shelf = Shelf(runtime, UNDER, self.folder / "glance", most=0, clock=lambda: self.clock.passed)
+            found["glance"] = GlanceImages(SdkGlance(connecting(self.glance.url)), runtime, shelf, largest=1 << 30)
+        return found
 
     # -- processes -------------------------------------------------------------------------------
 
@@ -151,7 +167,7 @@ class World:
             inventory,
             network=plugs.network,
             volumes=plugs.volumes,
-            images={"docker": RegistryImages(plugs.runtime)},
+            images=self.drivers(plugs.runtime),
             clock=self.clock,
             defaults=self.defaults,
             poke=lambda: self._poke(None),
@@ -166,7 +182,7 @@ class World:
             defaults=self.defaults,
             service_down_time=DOWN_TIME,
             poke=self._poke,
-            images={"docker": RegistryImages(plugs.runtime)},
+            images=self.drivers(plugs.runtime),
             hearing=lambda: self.hearing(),
         )
         self.leavings = Leavings(
@@ -184,7 +200,7 @@ class World:
         self.images = HostImages(
             self.store,
             self.agents,
-            {"docker": RegistryImages(plugs.runtime)},
+            self.drivers(plugs.runtime),
             clock=self.clock,
             service_down_time=DOWN_TIME,
             poke=self._poke,

@@ -123,6 +123,8 @@ def test_a_tag_may_follow_the_name(glance: Glance, images: GlanceImages) -> None
     assert choose(images, "web:2") == second
     whole = glance.put(name="web:2")
     assert choose(images, "web:2") == whole
+    with pytest.raises(errors.InvalidImage):
+        choose(images, 'in:"web"')
 
 
 def test_others_images_are_seen_as_glance_has_it(glance: Glance, images: GlanceImages) -> None:

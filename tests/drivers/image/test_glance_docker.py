@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines import Dockerd
-from tests.glances import Glance, playing
+from tests.glances import Glance, connecting, playing
 from tests.image_archives import config, docker, link, manifest, oci, tar
 from tests.images import load_busybox, root_archive
 from zun import errors
@@ -37,14 +37,9 @@ def runtime(dockerd: Dockerd) -> Iterator[DockerRuntime]:
 
 @pytest.fixture
 def images(glance: Glance, runtime: DockerRuntime, tmp_path: Path) -> GlanceImages:
-    from keystoneauth1 import noauth, session
-    from openstack import connection
-
-    def connect() -> connection.Connection:
-        reached = session.Session(auth=noauth.NoAuth(endpoint=f"{glance.url}/v2"), timeout=10)
-        return connection.Connection(session=reached, image_endpoint_override=f"{glance.url}/v2", service_types={"image"})
-
-    return GlanceImages(SdkGlance(connect), runtime, Shelf(runtime, UNDER, tmp_path, most=0, clock=lambda: 1e9), largest=1 << 30)
+    return GlanceImages(
+        SdkGlance(connecting(glance.url)), runtime, Shelf(runtime, UNDER, tmp_path, most=0, clock=lambda: 1e9), largest=1 << 30
+    )
 
 
 def wanted(image: str) -> Source:

@@ -52,6 +52,11 @@ class SdkGlance:
     def images(self, token: str, most: int, **where: str) -> list[Stored]:
         """See the Protocol."""
         query = {"sort": "created_at:desc,id:asc", "limit": str(min(most, 100)), **where}
+        if ":" in query.get("name", ""):
+            # What stands before a colon is an operator for Glance, unless it is in quotes; those cannot be quoted themselves.
+            if '"' in where["name"]:
+                return []
+            query["name"] = f'in:"{where["name"]}"'
         found: list[Stored] = []
         while len(found) < most:
             page = _yes(self._ask("GET", "/images", token=token, params=query)).json()["images"]
@@ -84,7 +89,7 @@ class SdkGlance:
         """See the Protocol."""
         headers = {"Content-Type": "application/octet-stream"}
         # Pieces that are gone cannot be sent again. Once it has them all, what Glance keeps them in may take its time.
-        more: dict[str, Any] = {"log": False, "allow_reauth": False, "connect_retries": 0, "timeout": _STORING}
+        more: dict[str, Any] = {"log": False, "allow_reauth": False, "timeout": _STORING}
         _yes(self._ask("PUT", f"/images/{image_id}/file", data=pieces, headers=headers, **more))
 
     def delete(self, image_id: str) -> None:
@@ -94,6 +99,8 @@ class SdkGlance:
             _yes(answer)
 
     def _ask(self, method: str, path: str, *, token: str | None = None, **more: Any) -> Any:
+        # Whoever asks decides whether he waits for another answer.
+        more = {"status_code_retries": 0, "connect_retries": 0, **more}
         with _asking():
             proxy = self._proxy
             if token is not None:
