@@ -52,6 +52,8 @@ class Client:
     def __init__(self, access: Access | Token) -> None:
         self._connection = http.client.HTTPConnection(access.host, access.port, timeout=60)
         self._headers, self._newest = access.headers(), access.headers(NEWEST)
+        # Some servers of a cloud hang up after each answer, and do not say so.
+        self._kept = isinstance(access, Access)
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +80,8 @@ class Client:
         except (http.client.HTTPException, OSError):
             self._connection.close()
             raise
+        if not self._kept:
+            self._connection.close()
         if answer.status == 404 and missing_is_none:
             return b""
         if answer.status >= 300:

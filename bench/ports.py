@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from bench.idle import memory
 from bench.report import Row, Section, median, plain
@@ -38,12 +38,12 @@ COMMAND = ["sh", "-c", "trap exit TERM; sleep 100000 & wait"]
 class Bare:
     """The program of :mod:`bench.bare` on a host, as long as this is entered."""
 
-    def __init__(self, cloud: World, network: Any, host: str) -> None:
+    def __init__(self, cloud: World, network: str, project: str, host: str) -> None:
         node = cloud.node(host)
         file = settings.folder(node, "zun") / "zun.conf"
         path = f"PYTHONPATH={Path(__file__).parents[1]}"
         self._command = node.command("env", path, sys.executable, "-W", "ignore", "-m", "bench.bare", str(file))
-        self._asked = {"network": network.id, "project": network.project_id}
+        self._asked = {"network": network, "project": project}
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -191,7 +191,7 @@ def measure(cloud: World, rounds: int, count: int, times: int) -> Iterator[Secti
     demo = openstack.connect(region_name=REGION, load_yaml_config=False, load_envvars=False, **cloud.account("demo"))
     network = next(iter(demo.network.networks(name="private")))
     zun = Zun(cloud, demo)
-    with Bare(cloud, network, cloud.hosts[0].name) as bare:
+    with Bare(cloud, network.id, network.project_id, cloud.hosts[0].name) as bare:
         yield alone(zun, bare, rounds)
         yield many(zun, bare, count, times)
     yield sizes(cloud)

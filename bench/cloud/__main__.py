@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.__main__ import machine, write
 from bench.cloud import create, ours, peer, reads, rows, sides
+from bench.ports import Bare
 from bench.report import Section, markdown, missed, plain
 from cloud import daemons, steps, world
 from cloud.world import World
@@ -74,7 +75,8 @@ def measure(cloud: World, asked: argparse.Namespace) -> tuple[str, list[Section]
         try:
             for host in others:
                 sides.alone(cloud, host.name, disabled=True)
-            sections.append(create.measure(both, customer.network, cloud.engine(first.name), asked.rounds, asked.many))
+            with Bare(cloud, customer.network, customer.project, first.name) as bare:
+                sections.append(create.measure(both, customer.network, cloud.engine(first.name), bare, asked.rounds, asked.many))
         finally:
             for host in others:
                 sides.alone(cloud, host.name, disabled=False)

@@ -11,17 +11,18 @@ from pathlib import Path
 
 from bench.client import Client, Token, until
 from bench.cloud.sides import Side
+from bench.ports import Bare
 from bench.report import Row, Section, median, p95
 
-ALONE_TARGET, MANY_TARGET, MANY = 0.6, 2.5, 10
+ALONE_TARGET, MANY_TARGET, BEYOND_TARGET, MANY = 0.6, 2.5, 0.3, 10
 POLL = 0.05
 PATIENCE = 240.0
 #: ends at once when it is asked to: a first process that does not listen would cost ten seconds each time
 COMMAND = ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
 
 
-def measure(sides: tuple[Side, Side], network: str, engine: Path, rounds: int, many_rounds: int) -> Section:
-    """Each way in turns; what was made is gone before the next begins."""
+def measure(sides: tuple[Side, Side], network: str, engine: Path, bare: Bare, rounds: int, many_rounds: int) -> Section:
+    """Each way in turns; what was made is gone before the next begins. ``bare`` makes ports of that network, and nothing else."""
     section = Section(
         f"Create to Running with a port of Neutron's: alone {rounds} times, {MANY} at once {many_rounds} times, in turns",
         "the service of that name on PyPI, on a host of its own in the same cloud, with Docker and kuryr-libnetwork",
@@ -31,18 +32,21 @@ def measure(sides: tuple[Side, Side], network: str, engine: Path, rounds: int, m
         lambda count: created(ours.containers, network, count),
         lambda count: created(theirs.containers, network, count),
         lambda count: started(engine, count),
+        lambda count: [port["all"] for port in bare.ports(count)],
     ]
     for way in ways:
         way(1)
     alone = _turns(ways, 1, rounds)
     many = _turns(ways, MANY, many_rounds)
     for what, times, target in (("alone", alone, ALONE_TARGET), (f"{MANY} at once", many, MANY_TARGET)):
-        zun, peer, run = times
+        zun, peer, run, port = times
         section.rows += [
             Row(f"{what}, p50", median(zun), "s", median(peer), target=target),
             Row(f"{what}, p95", p95(zun), "s", p95(peer)),
             Row(f"  how many times sooner, p50, {what}", median(zun), "s", median(peer), times=0),
             Row(f"  'docker run' without a network, p50, {what}", median(run), "s"),
+            Row(f"  Neutron's own time for a port until it is active, p50, {what}", median(port), "s"),
+            Row(f"  beyond Neutron's own time, p50, {what}", median(zun) - median(port), "s", target=BEYOND_TARGET),
         ]
     return section
 

@@ -31,6 +31,8 @@ def command(world: World, python: str, address: str, port: int, module: str) -> 
         "http-socket": f"{address}:{port}",
         "http": f"{address}:{port + KEPT}",
         "http-keepalive": "1",
+        # Who asks for too much at once waits, and is not sent away.
+        "http-timeout": "300",
         "processes": str(PROCESSES),
         "listen": "100",
         "buffer-size": "65535",
