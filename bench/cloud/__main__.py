@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
 from bench.__main__ import machine, write
 from bench.cloud import create, ours, peer, reads, rows, sides
@@ -32,6 +34,7 @@ def main() -> int:
         print("The bench makes a host for the peer: it needs root.", file=sys.stderr)
         return 2
     begun = time.monotonic()
+    signal.signal(signal.SIGTERM, _ended)
     try:
         cloud = world.load()
         try:
@@ -104,6 +107,10 @@ def tidy(cloud: World) -> None:
     ours.end(cloud)
     peer.end(cloud)
     sides.forget(cloud)
+
+
+def _ended(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _say(what: str) -> None:

@@ -29,7 +29,7 @@ def fill(world: World, project: str, count: int) -> None:
 def clear(world: World, project: str) -> None:
     """Have none that was put there by ``fill``."""
     engine = sa.create_engine(peer.database(world))
-    statement = sa.text("DELETE FROM container WHERE project_id = :project AND host IS NULL")
+    statement = sa.text("DELETE FROM container WHERE project_id = :project AND name LIKE 'web-%'")
     with engine.begin() as connection:
         connection.execute(statement, {"project": project})
     engine.dispose()
