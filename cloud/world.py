@@ -51,6 +51,8 @@ PEOPLE: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "reader": ("demo", ("reader",)),
     "manager": ("demo", ("manager",)),
     "stranger": ("strangers", ("member",)),
+    # An administrator whose project is the tests' of the official clients: they take all that is in it for their own.
+    "operator": ("operators", ("admin",)),
 }
 SERVICE_USERS = ("cinder", "glance", "neutron", "placement", "zun")
 DATABASES = ("cinder", "glance", "keystone", "neutron", "placement", "zun")

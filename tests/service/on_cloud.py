@@ -1,6 +1,6 @@
 """The service of the test cloud, in the place of the embedded one: ``pytest --on-cloud`` asks it what the tests of the official client ask.
 
-The caller is the cloud's administrator, in a project of his own, which gets a network behind a router.
+The caller is an administrator in a project that has nothing else in it, and gets a network behind a router.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from tools.progress import Trouble
 from zun.db.store import SqlStore
 from zun.drivers.runtime.docker_http import DockerHttp
 
-USER = "admin"
+USER = "operator"
 #: of the network, its subnet and its router
-NETWORK = "admins"
+NETWORK = "operators"
 
 
 class OnCloud(Aio):
@@ -46,6 +46,18 @@ class OnCloud(Aio):
         headers = {"OpenStack-API-Version": f"container {version}", "X-Auth-Token": self.connection.session.get_token()}
         headers |= options.pop("headers", {})
         return requests.request(method, f"{self.url}/v1{path}", headers=headers, timeout=PATIENCE, **options)
+
+    def empty(self) -> None:
+        """Remove what tests that were killed have left in the project."""
+        for kind in ("capsules", "containers"):
+            for row in self.get(f"/{kind}").json()[kind]:
+                path = f"/{kind}/{row['uuid']}"
+                self.delete(path, params={"force": True} if kind == "containers" else {})
+                self.until_gone(path)
+
+    def until_gone(self, path: str) -> None:
+        """Wait until there is no such thing."""
+        eventually(lambda: self.get(path).status_code == 404, f"{path} is gone")
 
     def inspect(self, uuid: str) -> dict[str, Any]:
         """See Aio."""
@@ -92,13 +104,14 @@ def on_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnCloud]:
         pytest.fail(str(trouble))
     made = OnCloud(found, tmp_path_factory.mktemp("cloud"))
     furnish(made.connection)
+    made.empty()
     eventually(lambda: all(each["state"] == "up" for each in made.get("/services").json()["services"]), "all agents are up")
     yield made
     made.connection.close()
 
 
 def furnish(connection: Any) -> None:
-    """See that the administrator's project has a network behind a router."""
+    """See that the project has a network behind a router."""
     neutron, mine = connection.network, {"project_id": connection.current_project_id}
     network = neutron.find_network(NETWORK, **mine) or neutron.create_network(name=NETWORK)
     if neutron.find_router(NETWORK, **mine) is None:

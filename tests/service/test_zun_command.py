@@ -86,21 +86,10 @@ def given(service: OnCloud, tmp_path: Path) -> Iterator[dict[str, str]]:
             "index": index.address,
         }
     finally:
-        remove_all(service)
+        service.empty()
         index.close()
         neutron.delete_network(other)
         neutron.delete_security_group(group)
-
-
-def remove_all(service: OnCloud) -> None:
-    for kind, how in (("capsules", {}), ("containers", {"force": True})):
-        for row in service.get(f"/{kind}").json()[kind]:
-            remove(service, f"/{kind}/{row['uuid']}", how)
-
-
-def remove(service: OnCloud, path: str, how: dict[str, bool]) -> None:
-    eventually(lambda: service.delete(path, params=how).status_code in (204, 404), f"{path} can be deleted")
-    eventually(lambda: service.get(path).status_code == 404, f"{path} is gone")
 
 
 @pytest.mark.usefixtures("account")
