@@ -22,7 +22,7 @@ from zun.db.store import SqlStore
 from zun.drivers.runtime.docker_http import DockerHttp
 
 #: Nothing here measures time: these are the bounds after which a test gives up.
-PATIENCE = 60.0
+PATIENCE = 120.0
 #: A program that ends when it is asked to, so that no test waits for the grace of a stop.
 PROGRAM = ("sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait")
 DEPLOYMENT_LABEL = "org.openstack.zun.deployment"

@@ -9,10 +9,12 @@ from tests.service.aio import PROGRAM, eventually
 def web(service, openstack):
     """The container of the README."""
     openstack("run", "--name", "web", "--cpu", "0.5", "--memory", "64", "busybox", "httpd", "-f", "-p", "8080")
-    service.wait("web", "Running")
-    yield "web"
-    service.delete("/containers/web", params={"force": True})
-    service.wait_gone("web")
+    try:
+        service.wait("web", "Running")
+        yield "web"
+    finally:
+        service.delete("/containers/web", params={"force": True})
+        service.wait_gone("web")
 
 
 def shown(openstack, name):
