@@ -35,22 +35,22 @@ def schema(world: World) -> bool:
     wanted = environment.fingerprint(environment.development()) + _revisions()
     if mark.exists() and mark.read_text() == wanted:
         return False
-    write_private(_file(world), _text(world))
+    write_private(_file(world), _text(world, {}))
     daemons.run(world, "zun-schema", _program("zun-manage"), "--config-file", str(_file(world)), "db", "upgrade")
     mark.parent.mkdir(exist_ok=True)
     mark.write_text(wanted)
     return True
 
 
-def start_api(world: World) -> bool:
-    """See that the API answers."""
+def start_api(world: World, changes: ini.Settings | None = None) -> bool:
+    """See that the API answers, configured otherwise in what ``changes`` has."""
     node = world.controller
-    return daemons.start(world, _daemon(world, "zun-api", listens(node.address, world.port("container"))))
+    return daemons.start(world, _daemon(world, "zun-api", listens(node.address, world.port("container")), changes))
 
 
-def start_conductor(world: World) -> bool:
+def start_conductor(world: World, changes: ini.Settings | None = None) -> bool:
     """See that somebody decides where containers go."""
-    return daemons.start(world, _daemon(world, "zun-conductor", lambda: True))
+    return daemons.start(world, _daemon(world, "zun-conductor", lambda: True, changes))
 
 
 def start_proxy(world: World) -> bool:
@@ -58,15 +58,15 @@ def start_proxy(world: World) -> bool:
     return daemons.start(world, _daemon(world, "zun-wsproxy", listens(world.controller.address, PROXY_PORT)))
 
 
-def start_compute(world: World, host: Node) -> bool:
-    """See that a host's agent works."""
+def start_compute(world: World, host: Node, changes: ini.Settings | None = None) -> bool:
+    """See that a host's agent works, configured otherwise in what ``changes`` has."""
     file = settings.folder(host, SERVICE) / "zun.conf"
     command = [_program("zun-compute"), "--config-file", str(file)]
     ready = listens(host.address, STREAM_PORT)
-    return daemons.start(world, Daemon("zun-compute", host, command, ready, {file: _agent_text(world, host)}))
+    return daemons.start(world, Daemon("zun-compute", host, command, ready, {file: _agent_text(world, host, changes or {})}))
 
 
-def _agent_text(world: World, host: Node) -> str:
+def _agent_text(world: World, host: Node, changes: ini.Settings) -> str:
     """An agent has no database."""
     common = settings.common(world, SERVICE)
     own: ini.Settings = {
@@ -78,7 +78,7 @@ def _agent_text(world: World, host: Node) -> str:
         **_volumes(world),
         **_images(world),
     }
-    return ini.render(ini.merged({name: common[name] for name in ("DEFAULT", "oslo_messaging_rabbit")}, own))
+    return ini.render(ini.merged({name: common[name] for name in ("DEFAULT", "oslo_messaging_rabbit")}, own, changes))
 
 
 def _networks(world: World) -> ini.Settings:
@@ -102,12 +102,12 @@ def _images(world: World) -> ini.Settings:
     return {"glance": {**settings.credentials(world, SERVICE), "valid_interfaces": "internal"}}
 
 
-def _daemon(world: World, name: str, ready: Callable[[], bool]) -> Daemon:
+def _daemon(world: World, name: str, ready: Callable[[], bool], changes: ini.Settings | None = None) -> Daemon:
     command = [_program(name), "--config-file", str(_file(world))]
-    return Daemon(name, world.controller, command, ready, {_file(world): _text(world)})
+    return Daemon(name, world.controller, command, ready, {_file(world): _text(world, changes or {})})
 
 
-def _text(world: World) -> str:
+def _text(world: World, changes: ini.Settings) -> str:
     node = world.controller
     own: ini.Settings = {
         "DEFAULT": {"host": node.name, "state_path": str(settings.state(node, SERVICE))},
@@ -125,7 +125,7 @@ def _text(world: World) -> str:
         **_images(world),
         **_inventory(world),
     }
-    return ini.render(ini.merged(settings.common(world, SERVICE), own))
+    return ini.render(ini.merged(settings.common(world, SERVICE), own, changes))
 
 
 def _key(world: World) -> str:

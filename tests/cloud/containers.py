@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import requests
@@ -62,12 +62,32 @@ class Zun:
         answer = self.call("POST", f"/containers/{uuid}/execute", params={"command": command}).json()
         return str(answer.get("output", answer))
 
+    def accepted(self, **asked: Any) -> str:
+        """The uuid of a container that was asked for and accepted."""
+        answer = self.create(**asked)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["uuid"])
+
     def delete(self, uuid: str) -> None:
         """Delete a container, and wait until it is gone."""
         self.call("DELETE", f"/containers/{uuid}", params={"stop": "true"})
+        self.gone(uuid)
+
+    def answers(self) -> None:
+        """Wait until requests are answered, after something was away."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            with suppress(requests.RequestException):
+                if self.call("GET", "/containers").status_code == 200:
+                    return
+            assert time.monotonic() < until, "no request is answered"
+            time.sleep(0.2)
+
+    def gone(self, uuid: str) -> None:
+        """Wait until a container is no more."""
         until = time.monotonic() + _PATIENCE
         while self.call("GET", f"/containers/{uuid}").status_code != 404:
-            assert time.monotonic() < until
+            assert time.monotonic() < until, self.call("GET", f"/containers/{uuid}").text
             time.sleep(0.1)
 
     @contextmanager
