@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -68,7 +69,11 @@ def measure(sides: tuple[Side, Side], workers: tuple[Sequence[int], Sequence[int
                 if turn:
                     kept.answers.add(answers)
                     kept.processor += sum(map(cpu, numbers)) - before
-        section.rows += _rows(asked[0], *found)
+        more = _rows(asked[0], *found)
+        # A busy machine takes minutes for all of it: what is known is told.
+        for row in more:
+            print("  ", *row.cells()[:4], file=sys.stderr, flush=True)
+        section.rows += more
     return section
 
 

@@ -29,7 +29,10 @@ def command(world: World, python: str, address: str, port: int, module: str) -> 
     options = {
         "module": module,
         "http-socket": f"{address}:{port}",
+        # The router speaks to the processes by a way of its own.
+        "socket": f"{address}:{port + 2 * KEPT}",
         "http": f"{address}:{port + KEPT}",
+        "http-to": f"{address}:{port + 2 * KEPT}",
         "http-keepalive": "1",
         # Who asks for too much at once waits, and is not sent away.
         "http-timeout": "300",
