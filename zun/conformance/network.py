@@ -37,7 +37,7 @@ class Ground:
         raise NotImplementedError
 
     def lose(self, port: str) -> None:
-        """Delete a port, as its project may at any time."""
+        """Delete a port, as an administrator may at any time."""
         raise NotImplementedError
 
     def left(self, device: str) -> list[str]:
