@@ -11,6 +11,7 @@ import enum
 import http.client
 import re
 import select
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -65,11 +66,23 @@ class Relay:
         self.calls: list[Call] = []
         self.broken: list[tuple[Call, Fault]] = []
         self._numbers: Counter[str] = Counter()
+        self._open: set[socket.socket] = set()
         relay = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                with relay._lock:
+                    relay._open.add(self.connection)
+
+            def finish(self) -> None:
+                with relay._lock:
+                    relay._open.discard(self.connection)
+                with contextlib.suppress(OSError):
+                    super().finish()
 
             def handle_one_request(self) -> None:
                 self.raw_requestline = self.rfile.readline(65537)
@@ -94,9 +107,14 @@ class Relay:
             self._numbers.clear()
 
     def close(self) -> None:
-        """Take no more calls."""
+        """Take no more calls. Connections are cut: who kept one would go on by this way, wherever new ones are led."""
         self._server.shutdown()
         self._server.server_close()
+        with self._lock:
+            left = list(self._open)
+        for connection in left:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _serve(self, request: BaseHTTPRequestHandler) -> None:
         body = _body(request)
