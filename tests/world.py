@@ -152,12 +152,10 @@ class World:
         """A new life of the conductor: nothing but the store is left of the last one."""
         if self.place_pulse is not None:
             self.place_pulse.stop()
-        inventory = LocalInventory(self.store, self.clock, DOWN_TIME, lambda: self.hearing())
-        plugs = Plugs(runtime=FakeRuntime(self._engine()), images={}, network=self.network, volumes=self.volumes("conductor"))
         inventory: Inventory = LocalInventory(self.store, self.clock, DOWN_TIME, lambda: self.hearing())
         if self.account is not None:
             inventory = self.account(self.store, inventory)
-        plugs = Plugs(runtime=FakeRuntime(self._engine()), images={}, network=self.network, volumes=LocalVolumes(self.folder / "conductor"))
+        plugs = Plugs(runtime=FakeRuntime(self._engine()), images={}, network=self.network, volumes=self.volumes("conductor"))
         self.place = Place(self.store, inventory, clock=self.clock, poke=lambda host: self.agents.on(host).look(), rules=self.rules)
         maker = Pulse if self.threads else HandPulse
         self.place_pulse = maker("place", self.place.run, 0.2)

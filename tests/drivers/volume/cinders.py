@@ -37,6 +37,8 @@ class FakeCinder:
         self.quota = 100
         #: what new volumes are at first
         self.first_status = "available"
+        #: whether the type of new volumes is an encrypted one
+        self.encrypting = False
         self._count = itertools.count(1)
 
     def add(self, project: str, **more: Any) -> Volume:
@@ -64,7 +66,7 @@ class FakeCinder:
         assert token == TOKEN
         if body["size"] > self.quota:
             raise errors.NewVolumeForbidden(size=body["size"], reason="the quota is used up")
-        return self.add(project_id, name=body["name"], metadata=dict(body["metadata"]), status=self.first_status)
+        return self.add(project_id, name=body["name"], metadata=dict(body["metadata"]), status=self.first_status, encrypted=self.encrypting)
 
     def delete_volume(self, volume_id: str) -> None:
         self._asked("delete_volume")

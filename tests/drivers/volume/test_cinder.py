@@ -164,6 +164,16 @@ def test_a_new_volume_that_never_is_ready_or_fails_is_told_of(cluster: Cluster, 
         assert ground.left() == []
 
 
+def test_a_new_volume_of_an_encrypted_type_is_not_written_as_plain_text(
+    cluster: Cluster, ground: FakeGround, volumes: CinderVolumes
+) -> None:
+    cluster.cinder.encrypting = True
+    container = made(volumes, ground)
+    with pytest.raises(errors.VolumeFailed, match="it is encrypted"):
+        volumes.attach(container)
+    assert not cluster.cinder.attached
+
+
 def test_without_a_token_nothing_new_is_made(volumes: CinderVolumes, ground: FakeGround) -> None:
     with pytest.raises(errors.NotOffered):
         volumes.make(new(ground, "owner"), "")

@@ -135,6 +135,9 @@ class Attached:
                 raise errors.VolumeFailed(id=volume_id, reason="it is gone.")
             if volume.status == "error":
                 raise errors.VolumeFailed(id=volume_id, reason="Cinder could not make it: it is in error there.")
+            if volume.encrypted:
+                # By its type, maybe the default one: without its keys all would be written as it is.
+                raise errors.VolumeFailed(id=volume_id, reason="it is encrypted, and this deployment has no keys of volumes.")
             if volume.status not in COMING:
                 return volume
             if self._clock() > until:
