@@ -177,6 +177,28 @@ def test_volumes_of_the_user_s_and_new_ones_are_mounted(openstack: Official, ser
     assert [each.attachments[0]["server_id"] for each in cloud.block_storage.volumes() if each.attachments] == [uuid]
 
 
+def test_a_commit_is_an_image_of_glance_that_can_be_run(openstack: Official, service: OnCloud, cloud: Any, gone: Any) -> None:
+    for name in ("source", "copy"):
+        gone(name)
+    openstack("run", "--name", "source", *SMALL, "busybox", "sh", "-c", "echo hello > /letter; trap 'exit 0' TERM; sleep 1000 & wait")
+    service.wait("source", "Running")
+    repository = f"snapshot-{uuid.uuid4().hex[:8]}"
+    told = openstack("commit", "source", repository)
+    assert "has been accepted" in told
+    image = told.rpartition("The image is ")[2].strip().rstrip(".")
+    eventually(lambda: not service.committing("source"), "the commit ends")
+    try:
+        openstack("run", "--name", "copy", "--image-driver", "glance", *SMALL, repository, *PROGRAM)
+        assert service.wait("copy", "Running", "Error")["status"] == "Running"
+        assert "hello" in openstack("exec", "copy", "cat", "/letter")
+        openstack("delete", "--force", "copy")
+        service.wait_gone("copy")
+    finally:
+        service.forget_image(image)
+        for found in cloud.image.images(name=repository):
+            cloud.image.delete_image(found)
+
+
 def test_what_is_not_there_or_not_for_everybody_is_refused_in_words(openstack: Official) -> None:
     refusals = {
         "Policy doesn't allow container:create:privileged to be performed. (HTTP 403)": (

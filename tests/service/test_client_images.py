@@ -103,6 +103,7 @@ def test_images_are_searched_for(openstack, service):
         index.close()
 
 
+@pytest.mark.embedded("what is committed goes to Glance: test_client_cloud.py")
 def test_a_container_is_committed(openstack, service):
     openstack("run", "--name", "source", "busybox", "sleep", "1000")
     service.wait("source", "Running")

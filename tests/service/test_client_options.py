@@ -159,9 +159,10 @@ def test_a_label_twice_is_a_list_for_the_client_and_none_for_the_service(opensta
 
 
 def test_each_filter_of_the_list(openstack, service, gone):
+    host = openstack("host", "list", "-f", "json")[0]["hostname"]
     for name, image in (("one", "busybox"), ("two", "busybox:latest")):
         gone(name)
-        openstack("create", "--name", name, *SMALL, image)
+        openstack("create", "--name", name, "--host", host, *SMALL, image)
         service.wait(name, "Created")
     first = service.show("one")
 

@@ -94,10 +94,12 @@ class Terminal:
 @pytest.fixture
 def shell(service: Aio) -> Iterator[str]:
     uuid = service.create("sh", name="shell", interactive=True, tty=True)
-    service.wait(uuid, "Running")
-    yield uuid
-    service.delete(f"/containers/{uuid}", params={"force": True})
-    service.wait_gone(uuid)
+    try:
+        service.wait(uuid, "Running")
+        yield uuid
+    finally:
+        service.delete(f"/containers/{uuid}", params={"force": True})
+        service.wait_gone(uuid)
 
 
 def sized(terminal: Terminal, size: str) -> None:
