@@ -129,7 +129,7 @@ class Accept:
             if earlier is not None:
                 return earlier
             made = self._write(tx, caller, *located(tx, sandbox, container, registry), run, named)
-            self._new.accepted(tx, made.uuid)
+            self._new.accepted(tx, made.uuid, made.mounts)
             once.remember(tx, caller, key, made)
             return made
 

@@ -106,7 +106,7 @@ class Capsules:
             placed, found = self._located(tx, sandbox, members, registries)
             named = self._admit(tx, placed, found, [])
             added = journal.add_capsule(tx, placed, caller.request_id)
-            self._new.accepted(tx, added.uuid)
+            self._new.accepted(tx, added.uuid, added.volumes)
             once.remember(tx, caller, key, added)
             rows = [journal.add(tx, member, caller.request_id) for member in named]
             return added, journal.accept_all(tx, caller, added, rows, "create", {"run": True}, self._clock(), desired=Desired.RUNNING)

@@ -8,7 +8,7 @@ is a row of whom it is for: so whatever becomes of this process in between, :cla
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -58,8 +58,11 @@ class NewVolumes:
             yield replace(sandbox, volumes=volumes.made(sandbox.volumes, ids)) if ids else sandbox
 
     @staticmethod
-    def accepted(tx: Transaction, owner: str) -> None:
-        """Whom volumes were made for is accepted, in this transaction: those that are not to go with him are his user's own."""
+    def accepted(tx: Transaction, owner: str, wishes: Iterable[Mapping[str, Any]]) -> None:
+        """Whom volumes were made for is accepted, in this transaction, with these mounts or volumes: those that are not to go with him are
+        his user's own."""
+        if not any(wish.get(volumes.MADE) for wish in wishes):
+            return
         for row in tx.find(MadeVolume, {"owner_uuid": owner}):
             if row.stays:
                 tx.drop(row)
