@@ -90,11 +90,13 @@ class FakeNeutron:
         addresses = [(subnet.id, str(ipaddress.ip_network(subnet.cidr)[taken])) for subnet in subnets]
         if wanted:
             addresses = [(subnet.id, address) for address in wanted for subnet in subnets if subnet.holds(address)]
+        if (body["network_id"], body.get("mac_address")) in {(port.network_id, port.mac) for port in self.known_ports.values()}:
+            raise errors.NetworkRefused(reason="MAC address in use")
         made = Port(
             id=str(uuid.uuid4()),
             network_id=body["network_id"],
             project_id=body["project_id"],
-            mac=f"fa:16:3e:00:{taken // 256:02x}:{taken % 256:02x}",
+            mac=body.get("mac_address", f"fa:16:3e:00:{taken // 256:02x}:{taken % 256:02x}"),
             fixed_ips=addresses,
             security_groups=list(body.get("security_groups", ["the-default"])),
         )

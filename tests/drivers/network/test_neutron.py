@@ -16,7 +16,7 @@ from zun.conformance.network import NetworkSuite, wish
 from zun.drivers.network.activity import Activity
 from zun.drivers.network.names import Names
 from zun.drivers.network.neutron import NeutronNetwork
-from zun.drivers.network.ports import Ports
+from zun.drivers.network.ports import Ports, mac_of
 
 
 @pytest.fixture
@@ -236,3 +236,27 @@ def test_a_port_that_was_made_while_nobody_waited_for_the_answer_is_bound(
     network.begin(sandbox, one, again=True)
     assert neutron.known_ports[port.id].vif_type == "ovs"
     network.settle(network.plug(sandbox, one, ground.sandbox()))
+
+
+def test_a_port_that_neutron_makes_later_than_anybody_waited_is_the_only_one(
+    network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron
+) -> None:
+    """It is not there yet when it is looked for again, and is when another one is made in its place."""
+    sandbox, one = network.choose(wish(ground, nets=[{"network": ground.network()}]), external=False), device()
+    network.begin(sandbox, one, again=False)
+    (port,) = neutron.ports(device_id=one)
+    looks = iter([[]])
+    neutron.ports = lambda **where: next(looks, [port])  # type: ignore[method-assign]
+    network.begin(sandbox, one, again=True)
+    assert list(neutron.known_ports.values()) == [port]
+
+
+def test_a_hardware_address_that_somebody_else_has_by_chance_is_none_of_ours(
+    network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron
+) -> None:
+    net = ground.network()
+    sandbox, one = network.choose(wish(ground, nets=[{"network": net}]), external=False), device()
+    theirs = neutron.make_port({"network_id": net, "project_id": ground.project, "mac_address": mac_of(one, net)})
+    network.begin(sandbox, one, again=False)
+    (ours,) = neutron.ports(device_id=one)
+    assert ours.mac != theirs.mac

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,13 @@ from zun.drivers.network.cloud import INTERFACE, OWN, OWNER, Group, Neutron, Por
 def group_name(device: str) -> str:
     """The name of the security group that opens a container's exposed ports."""
     return f"zun-{device}"
+
+
+def mac_of(device: str, network_id: str) -> str:
+    """The hardware address of a device's own port in a network, always the same: Neutron lets a network have it once. So a call that was
+    given up, and is done by Neutron later than the one that was made in its place, makes no second port."""
+    told = hashlib.sha256(f"{device} {network_id}".encode()).digest()
+    return "fa:16:3e:" + ":".join(f"{byte:02x}" for byte in told[:3])
 
 
 def _place(port: Port) -> tuple[int, str, str]:
@@ -58,7 +66,7 @@ class Ports:
         port = next((port for port in known if port.network_id == net["network"]), None)
         if port is None:
             port = self._take(net["port"], device, interface) if "port" in net else self._make(sandbox, device, net, interface, groups)
-        elif port.host != self._host or port.vif_type in wishes.UNBOUND:
+        if port.host != self._host or port.vif_type in wishes.UNBOUND:
             # Nobody waited for the answer to the call that made it, perhaps, and it is not bound yet.
             port = self._neutron.change_port(port, {"binding_host_id": self._host})
         if port.vif_type == BINDING_FAILED:
@@ -79,7 +87,12 @@ class Ports:
             body["fixed_ips"] = fixed
         if groups:
             body["security_groups"] = groups
-        return self._neutron.make_port(body)
+        try:
+            return self._neutron.make_port({**body, "mac_address": mac_of(device, net["network"])})
+        except errors.NetworkRefused:
+            late = next((port for port in self.of(device) if port.network_id == net["network"]), None)
+            # The address is another's by chance, or Neutron refuses whatever is asked: then it says so again.
+            return self._neutron.make_port(body) if late is None else late
 
     def _take(self, port_id: str, device: str, interface: str) -> Port:
         port = self._neutron.port(port_id)
