@@ -14,7 +14,7 @@ from tests.cloud.faults.books import Books
 
 #: Deadlines of a few seconds, so that no test waits for those of a real deployment.
 HURRIED: dict[str, dict[str, Any]] = {
-    "neutron": {"timeout": 4},
+    "neutron": {"timeout": 6},
     "cinder": {"timeout": 6},
     "placement": {"timeout": 4, "reconcile_interval": 2},
     "glance": {"timeout": 6},

@@ -89,7 +89,7 @@ SERVICES = {
         _controller,
         {},
         frozenset({"GET /allocation_candidates", "PUT /allocations/*"}),
-        frozenset({"DELETE /allocations/*"}),
+        frozenset({"GET /allocations/*", "PUT /allocations/*"}),
     ),
 }
 
@@ -114,8 +114,8 @@ def test_each_call_of_creates_and_deletes_fails_once(cloud: World, zun: Zun, boo
         books.agree()
         relay.begin(first_of_each_kind(fault))
         deleted(zun, uuids)
+        books.agree()
         assert service.deleting <= broken(relay)
-    books.agree()
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -126,6 +126,6 @@ def test_a_request_that_is_not_answered_for_is_503_and_leaves_nothing(
     service = SERVICES[name]
     with detour(cloud, service.kind, _controller(cloud)) as relay:
         relay.begin(lambda call: fault)
-        assert zun.create(**service.asked).status_code == 503
-        assert relay.broken
+        while not relay.broken:  # the first one may meet a connection that the detour has cut
+            assert zun.create(**service.asked).status_code == 503
     assert books.differences() == []
