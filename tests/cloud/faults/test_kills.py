@@ -12,7 +12,7 @@ import pytest
 
 from cloud import daemons
 from cloud.nodes import Node
-from cloud.services import agents, docker, mariadb, openvswitch, rabbitmq
+from cloud.services import agents, docker, openvswitch, rabbitmq
 from cloud.services import zun as service
 from cloud.world import World
 from tests.cloud.containers import Zun
@@ -43,7 +43,6 @@ VICTIMS = {
     "agent": Victim("zun-compute", lambda cloud: cloud.hosts[0], service.start_compute),
     "api": Victim("zun-api", lambda cloud: cloud.controller, lambda cloud, node: service.start_api(cloud)),
     "broker": Victim("rabbitmq", lambda cloud: cloud.controller, lambda cloud, node: rabbitmq.start(cloud), shared=True),
-    "database": Victim("mariadb", lambda cloud: cloud.controller, lambda cloud, node: mariadb.start(cloud), shared=True),
     "switch": Victim("ovs-vswitchd", lambda cloud: cloud.hosts[0], openvswitch.start),
     "engine": Victim("docker", lambda cloud: cloud.hosts[0], docker.start),
 }
