@@ -118,6 +118,15 @@ class NetworkSuite:
         network.unplug(device)
         assert ground.left(device) == []
 
+    def test_who_has_something_is_known_until_it_is_given_back(
+        self, network: Network, ground: Ground, device: str, plugged: Callable[..., Any]
+    ) -> None:
+        plugged(nets=[{"network": ground.network()}, {"port": ground.port(ground.network())}], exposed_ports={"80/tcp": {}})
+        others = [str(uuid.uuid4()) for _ in range(49)]
+        assert network.left([*others, device]) == [device]
+        network.unplug(device)
+        assert network.left([*others, device]) == []
+
     def test_a_port_of_the_users_is_given_back(self, network: Network, ground: Ground, device: str, plugged: Callable[..., Any]) -> None:
         port = ground.port(ground.network())
         _, _, given = plugged(nets=[{"port": port}])

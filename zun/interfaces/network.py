@@ -9,7 +9,7 @@ All calls may raise :class:`~zun.errors.NetworkUnavailable` (the network service
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -92,6 +92,9 @@ class Network(Protocol):
     def release(self, device: str) -> None:
         """Give back to the network service what a device has, although the host that has it is not heard of; may be repeated. Called by
         conductors."""
+
+    def left(self, devices: Sequence[str]) -> list[str]:
+        """Those of these devices (some dozens) of which the network service has something, wherever they were. Called by conductors."""
 
     def files(self, device: str) -> list[Bind]:
         """The files of this host by which the sandbox's containers know names, where the engine does not make them."""

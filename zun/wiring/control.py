@@ -16,6 +16,7 @@ from zun.conductor.drain import Drain
 from zun.conductor.ears import Ears
 from zun.conductor.events import Forget
 from zun.conductor.images import HostImages
+from zun.conductor.latecomers import Latecomers
 from zun.conductor.leavings import Leavings
 from zun.conductor.place import Place
 from zun.conductor.registries import Registries
@@ -123,7 +124,13 @@ class Rounds:
         leavings = Leavings(
             store, inventory, network=plugs.network, volumes=plugs.volumes, clock=clock, service_down_time=down, hearing=hearing
         )
-        self._clearing = Pulse("conductor-leavings", leavings.run, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
+        late = Latecomers(store, network=plugs.network, clock=clock, every=conf.network.reconcile_interval)
+
+        def clear() -> None:
+            leavings.run()
+            late.run()
+
+        self._clearing = Pulse("conductor-leavings", clear, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
         self.desk = Desk(store, inventory, clock=clock, poke=poke, vault=secrets.vault(conf))
 
     def place(self) -> None:

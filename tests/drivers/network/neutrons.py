@@ -79,6 +79,9 @@ class FakeNeutron:
     def ports(self, **where: str) -> list[Port]:
         return _matching(self.known_ports, where)
 
+    def ports_of(self, device_ids: Collection[str]) -> list[Port]:
+        return [port for port in self.known_ports.values() if port.device_id in device_ids]
+
     def states(self, port_ids: Collection[str]) -> list[Port]:
         known = [port for port in self.known_ports.values() if port.id in port_ids]
         return [Port(id=port.id, network_id="", project_id="", status=port.status, vif_type=port.vif_type) for port in known]
@@ -129,6 +132,9 @@ class FakeNeutron:
 
     def groups(self, **where: str) -> list[Group]:
         return _matching(self.known_groups, where)
+
+    def groups_named(self, names: Collection[str]) -> list[Group]:
+        return [group for group in self.known_groups.values() if group.name in names]
 
     def make_group(self, name: str, description: str, project_id: str) -> Group:
         made = Group(id=str(uuid.uuid4()), name=name, project_id=project_id)

@@ -114,6 +114,9 @@ class Neutron(Protocol):
     def ports(self, **where: str) -> list[Port]:
         """The ports of a ``device_id``, ``network_id``, ``name`` ..."""
 
+    def ports_of(self, device_ids: Collection[str]) -> list[Port]:
+        """The ports of some dozens of devices, with no more than their ``device_id`` and ``profile``."""
+
     def states(self, port_ids: Collection[str]) -> list[Port]:
         """Those of these ports that there are, with no more than their ``status`` and ``vif_type``: it is asked often."""
 
@@ -131,6 +134,9 @@ class Neutron(Protocol):
 
     def groups(self, **where: str) -> list[Group]:
         """The security groups of a ``project_id``, ``name`` ..."""
+
+    def groups_named(self, names: Collection[str]) -> list[Group]:
+        """The security groups with one of some dozens of names."""
 
     def make_group(self, name: str, description: str, project_id: str) -> Group:
         """Make a security group, in which nothing is let in."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from zun import errors
@@ -66,6 +66,10 @@ class EngineNetwork:
 
     def release(self, device: str) -> None:
         """All of it is on the host."""
+
+    def left(self, devices: Sequence[str]) -> list[str]:
+        """All of it is on the host."""
+        return []
 
     def files(self, device: str) -> list[Bind]:
         """The engine makes them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from zun import errors
@@ -132,6 +132,10 @@ class NeutronNetwork:
         for port in self._ports.of(device):
             self._ports.release(port)
         self._ports.remove_group(device)
+
+    def left(self, devices: Sequence[str]) -> list[str]:
+        """By the marks that only services can write, and by the names of groups."""
+        return self._ports.left(devices)
 
     def files(self, device: str) -> list[Bind]:
         """See :class:`~zun.drivers.network.names.Names`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zun import errors
@@ -42,6 +42,13 @@ class Ports:
         none of them."""
         found = [port for port in self._neutron.ports(device_id=device) if port.interface]
         return sorted(found, key=_place)
+
+    def left(self, devices: Sequence[str]) -> list[str]:
+        """Those of these devices that have ports, or a group, of all that there is on any host."""
+        names = {group_name(device): device for device in devices}
+        found = {port.device_id for port in self._neutron.ports_of(devices) if port.interface}
+        found |= {names[group.name] for group in self._neutron.groups_named(list(names)) if group.name in names}
+        return [device for device in devices if device in found]
 
     def ensure(self, sandbox: Sandbox, device: str, *, again: bool = True) -> list[Port]:
         """Have all that a new sandbox is to have, in the order of their interfaces; unless ``again``, there is nothing of it yet.

@@ -104,6 +104,14 @@ class SdkNeutron:
         with _asking():
             return [_port(found) for found in self._proxy.ports(**where)]
 
+    def ports_of(self, device_ids: Collection[str]) -> list[Port]:
+        """See the Protocol."""
+        with _asking():
+            return [
+                Port(id=found.id, network_id="", project_id="", device_id=found.device_id or "", profile=dict(found.binding_profile or {}))
+                for found in self._proxy.ports(device_id=sorted(device_ids), fields=["id", "device_id", "binding:profile"])
+            ]
+
     def states(self, port_ids: Collection[str]) -> list[Port]:
         """See the Protocol."""
         asked = sorted(port_ids)
@@ -138,6 +146,11 @@ class SdkNeutron:
         """See the Protocol."""
         with _asking():
             return [_group(found) for found in self._proxy.security_groups(**where)]
+
+    def groups_named(self, names: Collection[str]) -> list[Group]:
+        """See the Protocol."""
+        with _asking():
+            return [_group(found) for found in self._proxy.security_groups(name=sorted(names), fields=["id", "name", "project_id"])]
 
     def make_group(self, name: str, description: str, project_id: str) -> Group:
         """See the Protocol."""

@@ -1,0 +1,126 @@
+"""Neutron by openstacksdk, with a Neutron that is played over HTTP: who is asked about after a deletion, and what is done then."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from zun import errors
+from zun.drivers.network.ports import Ports, group_name
+from zun.drivers.network.sdk import SdkNeutron
+
+pytest.importorskip("openstack")
+
+MARKS = {"zun_own": True, "zun_interface": "eth0"}
+
+
+class Played:
+    """A Neutron with ports and security groups, which are found by what a query names, once or several times."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {"ports": [], "security_groups": []}
+        self.asked: list[tuple[str, str]] = []
+        self.status = 200
+        played = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                played.asked.append((self.command, self.path))
+                target = urlsplit(self.path)
+                kind = target.path.rpartition("/")[2].replace("-", "_")
+                if kind not in played.rows:
+                    links = [{"rel": "self", "href": played.url}]
+                    self._answer(200, {"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]})
+                    return
+                where = {name: values for name, values in parse_qs(target.query).items() if name != "fields"}
+                found = [row for row in played.rows[kind] if all(row.get(name) in values for name, values in where.items())]
+                self._answer(played.status, {kind: found})
+
+            def do_DELETE(self) -> None:
+                played.asked.append((self.command, self.path))
+                for rows in played.rows.values():
+                    rows[:] = [row for row in rows if row["id"] != self.path.rpartition("/")[2]]
+                self._answer(204, None)
+
+            def _answer(self, status: int, answer: Any) -> None:
+                told = b"" if answer is None else json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(told)))
+                self.end_headers()
+                self.wfile.write(told)
+
+            def log_message(self, *_: object) -> None:
+                """Nobody reads it."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def port(self, device: str, **profile: Any) -> str:
+        uuid = f"port-{len(self.rows['ports'])}"
+        self.rows["ports"].append(
+            {"id": uuid, "device_id": device, "binding:profile": profile, "device_owner": "compute:zun", "network_id": "net"}
+        )
+        return uuid
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def played() -> Iterator[Played]:
+    made = Played()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def ports(played: Played) -> Ports:
+    from keystoneauth1 import plugin, session
+    from openstack import connection
+
+    class Account(plugin.BaseAuthPlugin):
+        def get_token(self, session: Any, **_: Any) -> str:
+            return "the-services-token"
+
+        def get_endpoint(self, session: Any, **_: Any) -> str:
+            return played.url
+
+    known = session.Session(auth=Account(), timeout=5)
+    return Ports(SdkNeutron(lambda: connection.Connection(session=known, network_endpoint_override=played.url)), host="here")
+
+
+def test_one_question_is_about_all_of_them(played: Played, ports: Ports) -> None:
+    devices = [f"00000000-0000-4000-8000-{number:012}" for number in range(50)]
+    played.port(devices[7], **MARKS)
+    played.port(devices[8])
+    played.rows["security_groups"].append({"id": "group", "name": group_name(devices[9]), "project_id": "p"})
+    assert ports.left(devices) == [devices[7], devices[9]]
+    asked = [path for _, path in played.asked if path.partition("?")[2]]
+    assert [urlsplit(path).path for path in asked] == ["/ports", "/security-groups"]
+    assert parse_qs(urlsplit(asked[0]).query)["device_id"] == devices
+    assert max(map(len, asked)) < 4000, "what a web server takes of a line"
+
+
+def test_what_is_left_is_given_back(played: Played, ports: Ports) -> None:
+    gone = "00000000-0000-4000-8000-000000000001"
+    ours, others = played.port(gone, **MARKS), played.port(gone)
+    for port in ports.of(gone):
+        ports.release(port)
+    assert [row["id"] for row in played.rows["ports"]] == [others]
+    assert [path for method, path in played.asked if method == "DELETE"] == [f"/ports/{ours}"]
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_who_is_not_answered_knows_nothing(played: Played, ports: Ports, status: int) -> None:
+    played.status = status
+    with pytest.raises(errors.NetworkUnavailable):
+        ports.left(["00000000-0000-4000-8000-000000000001"])
