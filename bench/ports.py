@@ -23,6 +23,7 @@ from bench.idle import memory
 from bench.report import Row, Section, median, plain
 from cloud import daemons, world
 from cloud.services import settings
+from cloud.services import zun as service
 from cloud.world import REGION, World
 from tests.cloud.containers import Zun
 
@@ -174,13 +175,13 @@ def many(zun: Zun, bare: Bare, count: int, rounds: int) -> Section:
 def sizes(cloud: World) -> Section:
     """What the processes have in memory, after all that."""
     section = Section("Memory of the processes, after all this (RSS)", "none")
-    found = [(cloud.controller, "zun-api", API_MB), *((host, "zun-compute", AGENT_MB) for host in cloud.hosts)]
-    for node, name, target in found:
-        pid = daemons.pid(node, name)
-        if pid is None:
-            raise RuntimeError(f"{name} does not run on {node.name}")
-        used = memory(pid)
-        section.rows.append(Row(f"{name} on {node.name}", used.rss, "MB", target=target, note=f"(PSS {used.pss:.0f})"))
+    found = [("API worker", service.api_workers(cloud), API_MB)]
+    found += [(f"agent on {host.name}", [pid] if (pid := daemons.pid(host, "zun-compute")) else [], AGENT_MB) for host in cloud.hosts]
+    for name, pids, target in found:
+        if not pids:
+            raise RuntimeError(f"there is no {name}")
+        used = max(map(memory, pids), key=lambda each: each.rss)
+        section.rows.append(Row(name, used.rss, "MB", target=target, note=f"(PSS {used.pss:.0f})"))
     return section
 
 

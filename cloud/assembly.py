@@ -110,7 +110,7 @@ def _ours(world: World) -> list[Step]:
         Step("environment of zun", zun.install, ["packages of the distribution"]),
         Step(tables, partial(zun.schema, world), ["environment of zun", "mariadb"]),
         Step("zun's api", partial(zun.start_api, world), [tables, "rabbitmq", "keystone"]),
-        Step("zun's conductor", partial(zun.start_conductor, world), [tables, "rabbitmq", "placement", "users and catalog"]),
+        Step("zun's conductors", partial(zun.start_conductor, world), [tables, "rabbitmq", "placement", "users and catalog"]),
         Step("zun's stream proxy", partial(zun.start_proxy, world), [tables, "rabbitmq"]),
         *(
             Step(f"zun's agent on {name}", partial(zun.start_compute, world, world.node(name)), [tables, "rabbitmq", f"docker on {name}"])

@@ -21,6 +21,7 @@ from bench.cloud import create, ours, peer, reads, rows, sides
 from bench.ports import Bare
 from bench.report import Section, markdown, missed, plain
 from cloud import daemons, steps, world
+from cloud.services import zun as service
 from cloud.world import World
 from tools.progress import Progress, Trouble
 
@@ -96,8 +97,8 @@ def measure(cloud: World, asked: argparse.Namespace) -> tuple[str, list[Section]
 
 def _memory(cloud: World) -> Section:
     theirs = peer.processes(cloud)
-    agent, api = daemons.pid(cloud.hosts[0], "zun-compute"), daemons.pid(cloud.controller, "zun-api")
-    if agent is None or api is None:
+    agent, api = daemons.pid(cloud.hosts[0], "zun-compute"), service.api_workers(cloud)
+    if agent is None or not api:
         raise Trouble("a process of the service does not run; 'make cloud' starts it again")
     return reads.processes((ours.workers(cloud), theirs.api), ([agent], theirs.agent), api)
 

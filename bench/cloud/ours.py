@@ -13,7 +13,7 @@ from tools.progress import Trouble
 from zun.db.store import SqlStore
 from zun.wiring.parts import utcnow
 
-#: beside the one of the cloud's own zun-api
+#: beside the one of the cloud's own API
 PORT = 9617
 DATABASE = "zun_bench"
 _NAME = "zun-bench-api"

@@ -1,10 +1,11 @@
-"""Our own service, out of the sources beside this: its API, a conductor and a stream proxy on the controller, an agent on each host."""
+"""Our own service, out of the sources beside this: its API, two conductors and a stream proxy on the controller, an agent on each host."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from cloud import daemons, ini
@@ -12,12 +13,16 @@ from cloud.daemons import Daemon, listens
 from cloud.nodes import Node
 from cloud.services import openvswitch, settings
 from cloud.world import World, write_private
-from tools import environment
+from tools import environment, processes
 
 SERVICE = "zun"
 PROXY_PORT = 6784
 #: where the agents let streams out
 STREAM_PORT = 6785
+#: processes that answer requests, below a WSGI server
+API_WORKERS = 2
+#: by name, what each conductor is called among the others
+CONDUCTORS = {"zun-conductor": "controller", "zun-conductor-2": "controller-2"}
 
 
 def install() -> bool:
@@ -43,19 +48,43 @@ def schema(world: World) -> bool:
 
 
 def start_api(world: World, changes: ini.Settings | None = None) -> bool:
-    """See that the API answers, configured otherwise in what ``changes`` has."""
-    node = world.controller
-    return daemons.start(world, _daemon(world, "zun-api", listens(node.address, world.port("container")), changes))
+    """See that the API answers, configured otherwise in what ``changes`` has: by its module path, as operators serve it."""
+    file = _file(world)
+    server = settings.wsgi(
+        world,
+        "container",
+        "zun.wsgi.api:application",
+        {file: _text(world, changes or {})},
+        {"OS_ZUN_CONFIG_DIR": str(file.parent), "OS_ZUN_CONFIG_FILES": file.name},
+        workers=API_WORKERS,
+    )
+    return daemons.start(world, replace(server, name="zun-api", command=[_program("python"), *server.command[1:]]))
+
+
+def api_workers(world: World) -> list[int]:
+    """The numbers of the processes that answer requests, as this machine counts; none where the API does not run."""
+    server = daemons.pid(world.controller, "zun-api")
+    return [] if server is None else processes.descendants(server)
 
 
 def start_conductor(world: World, changes: ini.Settings | None = None) -> bool:
     """See that somebody decides where containers go."""
-    return daemons.start(world, _daemon(world, "zun-conductor", lambda: True, changes))
+    started = [_start_conductor(world, name, changes or {}) for name in CONDUCTORS]
+    return any(started)
+
+
+def _start_conductor(world: World, name: str, changes: ini.Settings) -> bool:
+    file = _file(world).with_name(f"{name}.conf")
+    text = _text(world, ini.merged({"DEFAULT": {"host": CONDUCTORS[name]}}, changes))
+    command = [_program("zun-conductor"), "--config-file", str(file)]
+    return daemons.start(world, Daemon(name, world.controller, command, lambda: True, {file: text}))
 
 
 def start_proxy(world: World) -> bool:
     """See that streams can be had."""
-    return daemons.start(world, _daemon(world, "zun-wsproxy", listens(world.controller.address, PROXY_PORT)))
+    file, ready = _file(world), listens(world.controller.address, PROXY_PORT)
+    command = [_program("zun-wsproxy"), "--config-file", str(file)]
+    return daemons.start(world, Daemon("zun-wsproxy", world.controller, command, ready, {file: _text(world, {})}))
 
 
 def start_compute(world: World, host: Node, changes: ini.Settings | None = None) -> bool:
@@ -100,11 +129,6 @@ def _volumes(world: World) -> ini.Settings:
 
 def _images(world: World) -> ini.Settings:
     return {"glance": {**settings.credentials(world, SERVICE), "valid_interfaces": "internal"}}
-
-
-def _daemon(world: World, name: str, ready: Callable[[], bool], changes: ini.Settings | None = None) -> Daemon:
-    command = [_program(name), "--config-file", str(_file(world))]
-    return Daemon(name, world.controller, command, ready, {_file(world): _text(world, changes or {})})
 
 
 def _text(world: World, changes: ini.Settings) -> str:
