@@ -1,20 +1,26 @@
-"""The REST contract as data: the files of ``contract/`` say what is sent and what comes back, over HTTP, from a live service.
+"""The REST contract as data: the files of ``contract/`` say what is sent and what comes back, over HTTP, from a live service: an embedded
+one, or with ``--on-cloud`` the one of the cloud that is up, with Keystone, Neutron, Glance, Cinder and Placement, and two hosts.
 
 In the manner of gabbi, which must know the address of the service when tests are collected; here it is known when they run. A row is one
 request, or with ``each`` or a list of versions several:
 
     name              what the contract says
+    where             ``embedded`` or ``cloud``: the other one is not asked this
     GET, POST ...     the path; $word stands for what an earlier row of the section has kept
     as, at            the user (mia unless said) and the microversion (1.40 unless said, null: no header)
     data, body        JSON to send, or text; ``send`` has further headers
     status            of the answer; 400 where ``refuses`` names the field that is to be blamed
     json, headers     what must be in the answer: objects may have more keys than are named, lists may not have more items; ``~`` begins a
-                      regular expression, ``<int>`` is any value of a type, ``=keys`` are all the keys there are; null: no such header
+                      regular expression, ``<int>`` is any value of a type, ``=keys`` are all the keys there are, ``=each`` is what each
+                      item of a list is; null: no such header
     keep              a name for something in the answer, as keys parted by points
     until             true: asked again until the answer is as said
     each              what differs from the row, request by request
 
-A section that ``needs`` another deployment than the others is asked by the test of that.
+``$url`` is where the service is, ``$own`` the project of mia, ray, rob and admin, ``$other`` sue's, ``$mia`` mia's id; ``$network`` is the
+network that a container gets. A section, too, may have a ``where``, and then says ``because`` of what.
+
+One that ``needs`` another deployment than the others is asked by the test of that.
 """
 
 from __future__ import annotations
@@ -26,56 +32,50 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import bcrypt
 import pytest
 import requests
 import yaml
 
-from tests.engines import Dockerd
-from tests.service.aio import PATIENCE, Aio, eventually
+from tests.service import people_on_cloud
+from tests.service.aio import eventually
+from tests.service.people import empty, with_users
 
 FILES = sorted((Path(__file__).parent / "contract").glob("*.yaml"))
 WRITTEN = [section for file in FILES for section in yaml.safe_load(file.read_text(encoding="utf-8"))]
-SECTIONS = [section for section in WRITTEN if "needs" not in section]
 METHODS = ("GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS")
-OWN, OTHER = "a" * 32, "b" * 32
-#: user, project, roles; ``pit`` can say who he is and nothing else
-USERS = (("admin", OWN, "admin"), ("mia", OWN, "member"), ("ray", OWN, "reader"), ("rob", OWN, "janitor"), ("sue", OTHER, "member"))
-PASSWORD = "of no worth"
 TYPES = {"<str>": str, "<int>": int, "<float>": float, "<bool>": bool, "<list>": list, "<object>": dict}
 
 
 @pytest.fixture(scope="module")
-def cloud(engine: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aio]:
+def cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A service with several users."""
-    yield from with_users(engine, tmp_path_factory.mktemp("contract"))
+    if request.config.getoption("--on-cloud"):
+        yield from people_on_cloud.on_cloud()
+    else:
+        yield from with_users(request.getfixturevalue("engine"), tmp_path_factory.mktemp("contract"))
 
 
-def with_users(engine: Dockerd, folder: Path, settings: str = "") -> Iterator[Aio]:
-    """A service of these users, with further ``settings`` of the group ``compute``."""
-    users = "".join(f"users = {name}:{project}:{roles}\n" for name, project, roles in USERS)
-    aio = Aio(folder, engine, f"{settings}[basic_auth]\n{users}")
-    try:
-        aio.start()
-        hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
-        with (aio.state / "htpasswd").open("a") as file:
-            file.writelines(f"{name}:{hashed}\n" for name in ("mia", "ray", "rob", "sue", "pit"))
-        yield aio
-    finally:
-        aio.clean()
+def sections() -> Iterator[Any]:
+    """Those that are asked here or there, and not by other tests."""
+    only = {"embedded": pytest.mark.embedded, "cloud": pytest.mark.on_cloud}
+    for section in WRITTEN:
+        if "needs" not in section:
+            marks = [only[section["where"]](section["because"])] if "where" in section else []
+            yield pytest.param(section, id=section["section"], marks=marks)
 
 
-@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section["section"])
-def test_the_contract(cloud: Aio, section: dict[str, Any]) -> None:
+@pytest.mark.parametrize("section", list(sections()))
+def test_the_contract(cloud: Any, section: dict[str, Any]) -> None:
     hold(cloud, section)
 
 
-def hold(cloud: Aio, section: dict[str, Any]) -> None:
+def hold(cloud: Any, section: dict[str, Any]) -> None:
     """Send what a section says, and compare; then remove all."""
-    kept: dict[str, Any] = {"url": cloud.url}
+    kept: dict[str, Any] = cloud.words()
     try:
         for row in (each for written in section["requests"] for each in spread(written)):
-            ask(cloud, row, kept)
+            if row.get("where", cloud.place) == cloud.place:
+                ask(cloud, row, kept)
     finally:
         empty(cloud)
     cloud.assert_nothing_leaked()
@@ -91,7 +91,7 @@ def spread(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {**one, "at": version}
 
 
-def ask(cloud: Aio, row: dict[str, Any], kept: dict[str, Any]) -> None:
+def ask(cloud: Any, row: dict[str, Any], kept: dict[str, Any]) -> None:
     """Send one request and compare. Fails with the row and the answer."""
     row = filled(row, kept)
 
@@ -119,7 +119,7 @@ def filled(value: Any, kept: dict[str, Any]) -> Any:
         return Template(value).safe_substitute(kept)
     if isinstance(value, list):
         return [filled(each, kept) for each in value]
-    return {name: filled(each, kept) for name, each in value.items()} if isinstance(value, dict) else value
+    return {filled(name, kept): filled(each, kept) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def method(row: dict[str, Any]) -> str:
@@ -132,15 +132,14 @@ def path(row: dict[str, Any]) -> str:
     return str(row[method(row)])
 
 
-def send(cloud: Aio, row: dict[str, Any]) -> requests.Response:
+def send(cloud: Any, row: dict[str, Any]) -> requests.Response:
     """The answer. Nothing is added to what the row says but who asks, and at which microversion."""
-    user = row.get("as", "mia")
-    credentials = None if user == "nobody" else (user, cloud.password if user == "admin" else PASSWORD)
     headers = {"OpenStack-API-Version": f"container {row['at']}"} if row["at"] else {}
     options: dict[str, Any] = {"json": row["data"]} if row.get("data") is not None else {"data": row.get("body", "")}
     headers |= row.get("send", {})
     options["allow_redirects"] = row.get("status") != 307
-    return requests.request(method(row), cloud.url + path(row), auth=credentials, headers=headers, timeout=PATIENCE, **options)
+    answer: requests.Response = cloud.ask(row.get("as", "mia"), method(row), path(row), headers, **options)
+    return answer
 
 
 def form(row: dict[str, Any], answer: requests.Response) -> Iterator[str]:
@@ -184,6 +183,8 @@ def differs(expected: Any, found: Any, where: str) -> Iterator[str]:
                 yield from differs(each, found[name], f"{where}.{name}")
             else:
                 yield f"{where}.{name} is missing"
+    elif isinstance(expected, dict) and isinstance(found, list) and "=each" in expected:
+        yield from differs([expected["=each"]] * max(1, len(found)), found, where)
     elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         for index, (each, other) in enumerate(zip(expected, found, strict=True)):
             yield from differs(each, other, f"{where}[{index}]")
@@ -195,20 +196,3 @@ def differs(expected: Any, found: Any, where: str) -> Iterator[str]:
             yield f"{where} is {found!r}, and not {expected}"
     elif type(expected) is not type(found) or expected != found:
         yield f"{where} is {json.dumps(found)[:200]} instead of {json.dumps(expected)[:200]}"
-
-
-def empty(cloud: Aio) -> None:
-    """Delete every capsule and every container."""
-    capsules = [row["uuid"] for row in cloud.get("/capsules", params={"all_projects": True}).json()["capsules"]]
-    for uuid in capsules:
-        cloud.delete(f"/capsules/{uuid}", params={"all_projects": True})
-    for uuid in capsules:
-        eventually(lambda uuid=uuid: cloud.get(f"/capsules/{uuid}").status_code == 404, f"{uuid} is gone")
-    rows = cloud.get("/containers", params={"all_projects": True}).json()["containers"]
-    for row in rows:
-        if row["status"] == "Paused":
-            cloud.post(f"/containers/{row['uuid']}/unpause")
-            cloud.wait(row["uuid"], "Running")
-        cloud.delete(f"/containers/{row['uuid']}", params={"force": True})
-    for row in rows:
-        cloud.wait_gone(row["uuid"])

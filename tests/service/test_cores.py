@@ -11,7 +11,8 @@ import pytest
 from tests.engines import Dockerd, absent
 from tests.service.aio import Aio, eventually
 from tests.service.official import run
-from tests.service.test_contract import WRITTEN, hold, with_users
+from tests.service.people import with_users
+from tests.service.test_contract import WRITTEN, hold
 from zun.compute import cores
 from zun.domain import cpuset
 from zun.drivers.runtime.docker_http import DockerHttp

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from tests.service.aio import PATIENCE, Aio, eventually
-from tests.service.test_contract import PASSWORD, cloud
+from tests.service.people import PASSWORD
+from tests.service.test_contract import cloud
 
 __all__ = ["cloud"]
 
