@@ -56,8 +56,8 @@ def pid(node: Node, name: str) -> int | None:
     starter = _starter(node, name)
     if starter is None:
         return None
-    # What enters the node stays as the parent of what it has started there.
-    return next(iter(processes.descendants(starter)), None)
+    # What enters the node stays as the parent of what it has started there, and may not have noticed yet that it has ended.
+    return next((child for child in processes.descendants(starter) if processes.alive(child)), None)
 
 
 def stop(node: Node, name: str, patience: float = 5) -> None:

@@ -61,9 +61,21 @@ def descendants(pid: int) -> list[int]:
 
 
 def alive(pid: int) -> bool:
-    """Whether the process exists and is no zombie."""
+    """Whether any thread of the process exists and is no zombie.
+
+    The first one is a zombie as soon as it has ended; what the others do and what the process has open, its sockets too, lasts until they
+    have all ended.
+    """
     try:
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        threads = list((Path("/proc") / str(pid) / "task").iterdir())
+    except OSError:
+        return False
+    return any(_runs(thread) for thread in threads)
+
+
+def _runs(thread: Path) -> bool:
+    try:
+        return (thread / "stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     except OSError:
         return False
 

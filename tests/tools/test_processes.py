@@ -76,3 +76,16 @@ def test_a_started_program_writes_its_log_and_its_number_and_outlives_nobody(tmp
     process.wait()
     assert (tmp_path / "log").read_text() == "hello\n"
     assert (tmp_path / "run" / "pid").read_text() == f"{process.pid}\n"
+
+
+def test_one_whose_first_thread_alone_has_ended_lives(begin):
+    """So a process looks that is being killed: what it listens on is open until its last thread is gone."""
+    process = begin(
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=lambda: (time.sleep(0.2), print('up', flush=True), time.sleep(60))).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)"
+    )
+    assert "Z" in Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2]
+    assert processes.alive(process.pid)
+    processes.kill([process.pid])
+    assert not processes.alive(process.pid)
