@@ -63,11 +63,13 @@ class Machine:
 
     @contextmanager
     def conversing(self, kind: str, address: str, port: int) -> Iterator[list[str]]:
-        """Talk to somebody, meanwhile; in the list is what came of it, afterwards."""
+        """Talk to somebody who has answered already, meanwhile; in the list is what came of it, afterwards."""
         told: list[str] = []
         command = self.command("python3", str(_HERE / "talk.py"), "converse", kind, address, str(port))
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
+            assert process.stdout is not None
+            assert (first := process.stdout.readline()) == "heard\n", first
             yield told
         finally:
             told.append(process.communicate(timeout=_PATIENCE)[0].strip())
@@ -76,7 +78,7 @@ class Machine:
     def serving(self, kind: str, port: int) -> Iterator[None]:
         """Answer who asks, meanwhile."""
         # By way of a shell that ends with its input, because the number that we have is that of what entered the node.
-        script = 'python3 "$0" serve "$1" "$2" & read -r _; kill $!'
+        script = 'python3 "$0" serve "$1" "$2" & read -r _; kill $!; wait'
         process = subprocess.Popen(self.command("sh", "-c", script, str(_HERE / "talk.py"), kind, str(port)), stdin=subprocess.PIPE)
         try:
             until = time.monotonic() + _PATIENCE

@@ -26,7 +26,8 @@ from zun.interfaces.runtime import SandboxState
 from zun.wiring import network as wiring
 
 CIDRS = {4: "10.{}.0.0/24", 6: "fd00:77:{}::/64"}
-SLAAC = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
+#: Addresses are told by Neutron and set by the driver; without DHCP a network is made in a fraction of the time.
+MODES: dict[int, dict[str, Any]] = {4: {"is_dhcp_enabled": False}, 6: {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}}
 
 
 class RealGround(Ground):
@@ -48,10 +49,8 @@ class RealGround(Ground):
         made = self._nets.create_network(name=f"suite-{uuid.uuid4()}", project_id=owner, is_router_external=external)
         self._made.append(made)
         for version in versions:
-            modes = SLAAC if version == 6 else {}
-            self._nets.create_subnet(
-                network_id=made.id, project_id=owner, ip_version=version, cidr=CIDRS[version].format(40 + len(self._made)), **modes
-            )
+            cidr = CIDRS[version].format(40 + len(self._made))
+            self._nets.create_subnet(network_id=made.id, project_id=owner, ip_version=version, cidr=cidr, **MODES[version])
         self._second = int(time.time())
         return str(made.id)
 
@@ -187,7 +186,7 @@ def test_a_network_of_ipv6_only_and_one_of_both_are_had_as_neutron_says(network:
     try:
         for place, (net, versions) in enumerate([(six, [6]), (both, [4, 6])]):
             assert sorted(each["version"] for each in given.addresses[net]) == versions
-            shown = inside(state, "ip", "address", "show", f"eth{place}")
+            shown = inside(state, "ip", "address", "show", "scope", "global", "dev", f"eth{place}")
             for each in given.addresses[net]:
                 assert f"{each['addr']}/{24 if each['version'] == 4 else 64}" in shown
             # An address that waits for the detection of another one like it could not be used yet.

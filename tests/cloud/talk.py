@@ -2,8 +2,8 @@
 ``talk.py converse tcp|udp ADDRESS PORT``.
 
 The server answers everybody with what it heard, until it is ended; who asks prints the answer, or ``silence``, or ``refused``. Who
-converses says a word twenty times a second until its input ends, by one connection, then prints how many it has said and how many never
-came back.
+converses says a word twenty times a second until its input ends, by one connection; it prints ``heard`` when the first one has come back,
+and at the end how many it has said and how many never came back.
 """
 
 import contextlib
@@ -22,6 +22,8 @@ WORDS = {"tcp": b"w" * 100_000, "udp": b"w" * 1_000}
 def serve(kind: str, port: int) -> None:
     with socket.socket(socket.AF_INET6, KINDS[kind]) as listener:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        # The one before it may have ended in the middle of a connection.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("::", port))
         if kind == "udp":
             while True:
@@ -59,9 +61,14 @@ def converse(kind: str, address: str, port: int) -> str:
         try:
             caller.settimeout(10)
             caller.connect((address, port))
+            silent = time.monotonic() + 10
             while time.monotonic() < until and (heard < said or until == float("inf")):
+                if not heard and time.monotonic() > silent:
+                    return "silence"
                 ready, _, _ = select.select([caller, *([sys.stdin] if until == float("inf") else [])], [], [], 0.05)
                 if caller in ready:
+                    if not heard:
+                        print("heard", flush=True)
                     heard += len(caller.recv(65_536)) // len(WORD) or 1
                 if sys.stdin in ready and not sys.stdin.read(1):
                     until = time.monotonic() + 10
