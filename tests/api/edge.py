@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import random
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -138,7 +139,12 @@ class Edge:
     """The API as a client sees it."""
 
     def __init__(
-        self, store: Store, folder: Path, options: Iterable[str] = (), authenticate: Callable[[Any], Any] = lambda app: app
+        self,
+        store: Store,
+        folder: Path,
+        options: Iterable[str] = (),
+        authenticate: Callable[[Any], Any] = lambda app: app,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
         self.agent = Agent()
@@ -196,6 +202,7 @@ class Edge:
             proxy_port=6784,
             clock=lambda: NOW,
             authenticate=authenticate,
+            ticks=ticks,
         )
 
     def __call__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_a_file_of_rules_changes_them_and_is_read_again_when_it_changes(sqlite_s
     rules = tmp_path / "policy.yaml"
     (tmp_path / "zun.conf").write_text(f"[oslo_policy]\npolicy_file = {rules}\n")
     rules.write_text('"container:get_all": "!"\n')
-    edge = Edge(sqlite_store, tmp_path, ["--config-file", str(tmp_path / "zun.conf")])
+    edge = Edge(sqlite_store, tmp_path, ["--config-file", str(tmp_path / "zun.conf")], ticks=itertools.count().__next__)
     assert edge("GET", C).status_code == 403
     rules.write_text('"container:get_one:host": "rule:project_reader_or_admin"\n"container:create:privileged": "role:manager"\n')
     assert edge("GET", C).status_code == 200
@@ -39,17 +40,21 @@ def test_a_file_of_rules_changes_them_and_is_read_again_when_it_changes(sqlite_s
     assert edge("POST", C, json={**CREATE, "privileged": True}, at="1.21", role="manager").status_code == 202
 
 
-def test_the_files_are_looked_at_once_in_a_request(sqlite_store: SqlStore, tmp_path: Path) -> None:
+def test_the_files_are_looked_at_once_in_a_request_and_no_more_than_once_a_second(sqlite_store: SqlStore, tmp_path: Path) -> None:
     rules = tmp_path / "policy.yaml"
     (tmp_path / "zun.conf").write_text(f"[oslo_policy]\npolicy_file = {rules}\n")
     rules.write_text('"container:get_all": "!"\n')
-    asked = Policy(Edge(sqlite_store, tmp_path, ["--config-file", str(tmp_path / "zun.conf")]).conf)
-    first, second = (Context(project_id=OWN, user_id="mia", roles=["member"], overwrite=False) for _ in range(2))
+    now = [0.0]
+    asked = Policy(Edge(sqlite_store, tmp_path, ["--config-file", str(tmp_path / "zun.conf")]).conf, lambda: now[0])
+    first, second, third = (Context(project_id=OWN, user_id="mia", roles=["member"], overwrite=False) for _ in range(3))
     assert not asked.allows("container:get_all", first)
     rules.write_text('"container:get_all": "role:member"\n"container:get_one": "!"\n')
+    now[0] = 0.9
+    assert not asked.allows("container:get_all", second), "the files were looked at a moment ago"
+    now[0] = 1.0
     assert asked.allows("container:get_one", first), "one request is judged by one state of the rules"
-    assert not asked.allows("container:get_one", second)
-    assert asked.allows("container:get_all", second)
+    assert not asked.allows("container:get_one", third)
+    assert asked.allows("container:get_all", third)
 
 
 class Whim(_checks.Check):  # type: ignore[misc]

@@ -91,6 +91,54 @@ def test_a_server_that_is_gone_is_unavailable_and_that_is_back_is_used_again(ser
         assert store.settle(lambda tx: tx.get(Sandbox, kept.uuid)) == kept
 
 
+def test_a_look_at_a_server_that_was_restarted_meanwhile_is_answered(server: Server) -> None:
+    with on(server) as store:
+        kept = written(store, sandbox())[0]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: _look(store), range(8)))
+        server.kill()
+        try:
+            with pytest.raises(errors.StoreUnavailable):
+                _look(store)
+        finally:
+            server.start()
+        assert _look(store) == [kept]
+        # Nobody has noticed this one before.
+        server.kill()
+        server.start()
+        assert _look(store) == [kept]
+
+
+def test_a_server_that_goes_in_the_middle_of_a_look_is_asked_again_once(server: Server) -> None:
+    with on(server) as store:
+        kept = written(store, sandbox())[0]
+        with store.look() as tx:
+            assert tx.find(Sandbox) == [kept]
+            server.kill()
+            server.start()
+            assert tx.find(Sandbox) == [kept]
+        with pytest.raises(errors.StoreUnavailable), store.look() as tx:
+            server.kill()
+            try:
+                tx.find(Sandbox)
+            finally:
+                server.start()
+
+
+def test_a_look_sends_its_question_and_nothing_else(mariadb: Server) -> None:
+    with on(mariadb) as store, contextlib.closing(mariadb.connect()) as connection, connection.cursor() as cursor:
+
+        def heard() -> int:
+            cursor.execute("SHOW GLOBAL STATUS LIKE 'Questions'")
+            return int(cursor.fetchone()[1])
+
+        _look(store)
+        before = heard()
+        for _ in range(5):
+            _look(store)
+        assert heard() - before == 5 + 1, "as many as were asked, and this one"
+
+
 def test_a_server_that_goes_in_the_middle_of_a_transaction_takes_it_back(server: Server) -> None:
     with on(server) as store:
         with pytest.raises(errors.StoreUnavailable), store.write() as tx:
@@ -129,6 +177,11 @@ def _texts(error: BaseException | None) -> Iterator[str]:
     while error is not None:
         yield f"{error!s} {error!r} {error.args}"
         error = error.__cause__ or error.__context__
+
+
+def _look(store: SqlStore) -> list[Sandbox]:
+    with store.look() as tx:
+        return tx.find(Sandbox)
 
 
 def _count(store: SqlStore) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,10 +12,11 @@ from typing import Any
 import falcon
 import msgspec
 from oslo_config import cfg
+from oslo_context.context import generate_request_id
+from oslo_middleware import request_id
 from oslo_middleware.cors import CORS
 from oslo_middleware.healthcheck import Healthcheck
 from oslo_middleware.http_proxy_to_wsgi import HTTPProxyToWSGI
-from oslo_middleware.request_id import RequestId
 
 from zun import errors
 from zun.api import context, failures, idempotency, microversion, openapi, paths, reading
@@ -57,8 +60,10 @@ def make_app(
     archives: Archives,
     clock: Callable[[], datetime],
     authenticate: Callable[[WSGI], WSGI],
+    ticks: Callable[[], float] = time.monotonic,
 ) -> WSGI:
-    """The whole application. ``authenticate`` puts in front of it what answers 401, or says in headers who the caller is."""
+    """The whole application. ``authenticate`` puts in front of it what answers 401, or says in headers who the caller is; ``clock`` tells
+    the time, ``ticks`` seconds that go on however it is set."""
     forms = Forms(bounds(conf))
     parts = Parts(
         describe=functools.cache(functools.partial(openapi.document, ROUTES, forms)),
@@ -69,7 +74,7 @@ def make_app(
         networks=networks,
         registries=registries,
         images=images,
-        policy=Policy(conf),
+        policy=Policy(conf, ticks),
         forms=forms,
         clock=clock,
         max_limit=conf.api.max_limit,
@@ -89,7 +94,7 @@ def pipeline(app: WSGI, conf: cfg.ConfigOpts, authenticate: Callable[[WSGI], WSG
     app = _told_version(authenticate(app))
     app = _only_at(HEALTHCHECK, Healthcheck(None, conf), app)
     app = _no_escape(app, conf.api.retry_after)
-    app = RequestId(app, conf)
+    app = _with_request_id(app)
     app = HTTPProxyToWSGI(app, conf) if conf.oslo_middleware.enable_proxy_headers_parsing else app
     return _for_browsers(CORS(app, conf), app)
 
@@ -108,6 +113,31 @@ def _for_browsers(cors: WSGI, app: WSGI) -> WSGI:
         return (cors if "HTTP_ORIGIN" in environ else app)(environ, start_response)
 
     return choose
+
+
+def _with_request_id(app: WSGI) -> WSGI:
+    """Every request has an id, which its answer tells; the id that another service has given it is known to the log, too.
+
+    What oslo's middleware of this name does. That takes request and answer apart with WebOb, a tenth of a small request's time.
+    """
+
+    def named(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        given = environ.get("HTTP_X_OPENSTACK_REQUEST_ID", "")
+        if re.match(request_id.ID_FORMAT, given):
+            environ[request_id.GLOBAL_REQ_ID] = given
+        own = environ[request_id.ENV_REQUEST_ID] = generate_request_id()
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            return start_response(status, [*headers, (request_id.HTTP_RESP_HEADER_REQUEST_ID, own)], exc_info)
+
+        answer = app(environ, start)
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return answer
+        # An answer to HEAD has no body, whoever has made it.
+        getattr(answer, "close", lambda: None)()
+        return ()
+
+    return named
 
 
 def _told_version(app: WSGI) -> WSGI:

@@ -84,9 +84,13 @@ class BasicAuth:
 
 def strip(environ: dict[str, Any], also_harmless: Collection[str] = ()) -> None:
     """Take away whatever a client says of its own identity."""
-    harmless = {*HARMLESS, *also_harmless}
-    for key in [key for key in environ if (key.startswith("HTTP_X_") and key not in harmless) or key in IDENTITY]:
+    for key in [key for key in environ if tells_identity(key) and key not in also_harmless]:
         del environ[key]
+
+
+def tells_identity(key: str) -> bool:
+    """Whether a header in WSGI's form may say who the caller is."""
+    return (key.startswith("HTTP_X_") and key not in HARMLESS) or key in IDENTITY
 
 
 def _headers(name: str, user: User | None) -> Mapping[str, str]:

@@ -70,7 +70,7 @@ def find(call: Call) -> Container:
         raise errors.ContainerNotFound(id=excerpt(asked, 255))
     own = {"project_id": call.context.project_id}
     everywhere: list[dict[str, Any]] = [{}] if isinstance(call.options, Show | Delete) and call.options.all_projects else [own, {}]
-    with call.parts.store.read() as tx:
+    with call.parts.store.look() as tx:
         for scope in everywhere if call.is_admin else [own]:
             # A name is a plain container's: names in capsules are chosen for the capsule, and many capsules have the same.
             plain = {} if named == "uuid" else {"capsule": False}
@@ -109,7 +109,9 @@ def index(call: Call) -> Json:
     page = paging.page(call, SHAPE.sortable)
     if own and call.values.get("project_id", own["project_id"]) != own["project_id"]:
         return {"containers": [], "next": None}
-    with call.parts.store.read() as tx:
+    # What comes after a marker is several questions, of one moment.
+    opened = call.parts.store.look if page.marker is None else call.parts.store.read
+    with opened() as tx:
         # The place of a marker in the order would tell of somebody else's container.
         if page.marker is not None and not tx.count(Container, {**own, "uuid": page.marker}):
             raise errors.MarkerNotFound(id=excerpt(page.marker))

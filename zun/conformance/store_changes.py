@@ -185,3 +185,20 @@ class ChangePromises(Stores):
         with pytest.raises(ValueError):
             store.settle(decide)
         assert seen == ["after try 2"]
+
+    def test_a_look_shows_at_each_question_what_is_committed(self, store: Store) -> None:
+        kept = written(store, sandbox(host="alpha"))[0]
+        with store.look() as tx:
+            assert tx.get(Sandbox, kept.uuid) == kept
+            assert tx.count(Sandbox) == 1
+            more = written(store, sandbox(host="alpha"))[0]
+            assert tx.find(Sandbox, {"host": "alpha"}) == [kept, more]
+            with store.write() as other:
+                other.drop(kept)
+            assert tx.get(Sandbox, kept.uuid) is None
+
+    def test_a_look_changes_nothing(self, store: Store) -> None:
+        with pytest.raises(RuntimeError), store.look() as tx:
+            tx.add(sandbox())
+        with store.look() as tx:
+            assert tx.count(Sandbox) == 0

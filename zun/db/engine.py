@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from oslo_db.sqlalchemy import exc_filters  # type: ignore[import-untyped]
 
-#: seconds that a statement waits for somebody else's lock before it gives up
-LOCK_WAIT = 20
+from zun.db import servers
+from zun.db.servers import LOCK_WAIT
 
 _DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mysql+pymysql", "postgresql": "postgresql+psycopg"}
 
@@ -64,30 +64,39 @@ def parse(url: str) -> sa.URL:
 def make(url: sa.URL, *, pool: Pool = Pool(), durable: bool = True, foreign_keys: bool = True) -> sa.Engine:
     """An engine that has not connected yet. ``durable`` and ``foreign_keys`` are SQLite's, see :func:`_sqlite`."""
     if url.get_backend_name() == "sqlite":
-        engine = _sqlite(url, pool, durable, foreign_keys)
-    else:
-        # Only here: oslo.db's factory brings SQLAlchemy's ORM along, 8 MB that a service on SQLite has no use for.
-        from zun.db import servers
+        return _sqlite(url, pool, durable, foreign_keys)
+    return servers.make(url, **_pooled(pool))
 
-        engine = servers.make(url, pool)
-    # The values in a row may be secrets; they must not reach a log by way of an exception's text.
-    engine.hide_parameters = True
-    return engine
+
+def make_for_looks(url: sa.URL, pool: Pool) -> sa.Engine:
+    """An engine of a database server whose connections are for single questions, each outside of a transaction."""
+    return servers.make_for_looks(url, **_pooled(pool))
+
+
+def _pooled(pool: Pool) -> dict[str, Any]:
+    """The pool and what every engine has, in SQLAlchemy's words."""
+    return {
+        "poolclass": sa.pool.QueuePool,
+        "pool_size": pool.max_pool_size,
+        "max_overflow": pool.max_overflow,
+        "pool_timeout": pool.pool_timeout,
+        "pool_recycle": pool.connection_recycle_time,
+        # The values in a row may be secrets; they must not reach a log by way of an exception's text.
+        "hide_parameters": True,
+    }
 
 
 def _sqlite(url: sa.URL, pool: Pool, durable: bool, foreign_keys: bool) -> sa.Engine:
     """SQLite, made without oslo.db's factory, which opens the file anew for every transaction and knows no BEGIN IMMEDIATE.
 
     ``durable`` syncs the file at every commit (a commit outlives a power cut), else only at checkpoints (it outlives the process).
-    A connection with the execution option ``zun_write`` begins its transaction as the only writer; others never wait and never write.
+    A connection with the execution option ``zun_write`` begins its transaction as the only writer; others never wait and never write. One
+    with ``zun_look`` begins none.
     """
     engine = sa.create_engine(
         url,
-        poolclass=sa.pool.QueuePool,
-        pool_size=pool.max_pool_size,
-        max_overflow=pool.max_overflow,
-        pool_timeout=pool.pool_timeout,
-        pool_use_lifo=True,
+        # A file's connections do not age.
+        **{**_pooled(pool), "pool_recycle": -1, "pool_use_lifo": True},
         connect_args={"check_same_thread": False} | ({} if "timeout" in url.query else {"timeout": LOCK_WAIT}),
     )
     exc_filters.register_engine(engine)
@@ -102,7 +111,8 @@ def _sqlite(url: sa.URL, pool: Pool, durable: bool, foreign_keys: bool) -> sa.En
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        writes = connection.get_execution_options().get("zun_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get("zun_look", False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("zun_write", False) else "BEGIN")
 
     return engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,6 +74,32 @@ def order(shape: Shape[Any], page: Page, dialect: str) -> list[sa.ColumnElement[
         # the other databases count null as the lowest value by themselves
         first = first.nulls_last() if page.descending else first.nulls_first()
     return [first, number.desc() if page.descending else number.asc()]
+
+
+def is_plain(where: Mapping[str, Any]) -> bool:
+    """Whether all conditions are equalities with a value: those are most, and :func:`prepared` has their statement."""
+    return not any(wanted is None or isinstance(wanted, tuple | Before | Above | UpTo) for wanted in where.values())
+
+
+@functools.lru_cache(maxsize=500)
+def prepared(shape: Shape[Any], dialect: str, names: tuple[str, ...], sort_key: str, descending: bool, limited: bool) -> sa.Select[Any]:
+    """Asks for the rows where the named fields equal what :func:`plain_values` gives, in order. It is made once: to make the statement of a
+    small question takes as long as to ask it. Raises InvalidValue for a name that is no field.
+    """
+    equal = [target == sa.bindparam(f"at_{name}", type_=target.type) for name in names for target in (column(shape, name),)]
+    statement = shape.select(dialect).where(*equal).order_by(*order(shape, Page(sort_key=sort_key, descending=descending), dialect))
+    return statement.limit(sa.bindparam("most", type_=sa.Integer())) if limited else statement
+
+
+def plain_values(shape: Shape[Any], where: Mapping[str, Any], page: Page) -> dict[str, Any] | None:
+    """What a prepared statement is given; None where no row can have these values."""
+    values: dict[str, Any] = {} if page.limit is None else {"most": page.limit}
+    for name, wanted in where.items():
+        storable = _storable(shape, name, (wanted,))
+        if not storable:
+            return None
+        values[f"at_{name}"] = storable[0]
+    return values
 
 
 def after(shape: Shape[Any], page: Page, last: Any, last_number: int) -> Condition:

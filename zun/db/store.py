@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from zun import errors
 from zun.db import engine, faults
 from zun.db.fair import FairLock
-from zun.db.transaction import SqlTransaction
+from zun.db.transaction import SqlLook, SqlTransaction
 from zun.interfaces.store import Transaction
 
 R = TypeVar("R")
@@ -49,6 +49,7 @@ class SqlStore:
         parsed = engine.parse(url)
         self._engine = engine.make(parsed, pool=pool, durable=durable)
         self._sqlite = parsed.get_backend_name() == "sqlite"
+        self._looks = self._engine if self._sqlite else engine.make_for_looks(parsed, pool)
         self._writers = FairLock() if self._sqlite else None
         self._clock = clock
         self._listeners: tuple[Callable[[frozenset[str]], None], ...] = ()
@@ -60,6 +61,17 @@ class SqlStore:
         """See the interface. What it shows does not change while it is open."""
         with self._one_try(), self._opened(writes=False) as tx:
             yield tx
+
+    @contextlib.contextmanager
+    def look(self) -> Iterator[Transaction]:
+        """See the interface."""
+        with self._one_try(), self._given(self._looks) as connection:
+            if self._sqlite:
+                connection.execution_options(zun_look=True)
+            look = SqlLook(connection, self._clock)
+            yield look
+            if look.doom is not None:
+                raise look.doom
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -90,6 +102,7 @@ class SqlStore:
     def close(self) -> None:
         """See the interface."""
         self._engine.dispose()
+        self._looks.dispose()
 
     @contextlib.contextmanager
     def _one_try(self) -> Iterator[None]:
@@ -120,12 +133,18 @@ class SqlStore:
     @contextlib.contextmanager
     def _connected(self, writes: bool) -> Iterator[sa.Connection]:
         """A connection with its transaction begun; gives it back, and with it whatever was not committed."""
+        with self._given(self._engine) as connection:
+            self._begin(connection, writes)
+            yield connection
+
+    @contextlib.contextmanager
+    def _given(self, source: sa.Engine) -> Iterator[sa.Connection]:
+        """A connection, given back at the end."""
         try:
-            connection = self._engine.connect()
+            connection = source.connect()
         except faults.DatabaseError as error:
             raise faults.translate(error) from error
         try:
-            self._begin(connection, writes)
             yield connection
         finally:
             # Giving up a broken connection must not hide what broke it.

@@ -58,6 +58,10 @@ class SqlTransaction:
     def find(self, entity: type[E], where: Where = _EVERYTHING, page: Page = _ALL) -> list[E]:
         """See the interface. Nulls come before every other value, after them in descending order."""
         shape = self._shape(entity)
+        if page.marker is None and query.is_plain(where):
+            statement = query.prepared(shape, self._dialect, tuple(where), page.sort_key, page.descending, page.limit is not None)
+            values = query.plain_values(shape, where, page)
+            return [] if values is None else shape.build(self._rows(statement, values), self._dialect)
         statement = shape.select(self._dialect).where(*query.conditions(shape, where)).order_by(*query.order(shape, page, self._dialect))
         if page.marker is not None:
             statement = statement.where(self._after(shape, page))
@@ -204,10 +208,13 @@ class SqlTransaction:
         if self.doom is not None:
             raise self.doom
         try:
-            return self._connection.execute(statement, values)
+            return self._send(statement, values)
         except faults.DatabaseError as error:
             self.doom = faults.translate(error, entity, uuid)
             raise self.doom from error
+
+    def _send(self, statement: sa.Executable, values: dict[str, Any] | list[dict[str, Any]] | None) -> Any:
+        return self._connection.execute(statement, values)
 
     def _rows(self, statement: sa.Executable, values: dict[str, Any] | None = None) -> Sequence[Any]:
         result = self._execute(statement, values)
@@ -216,3 +223,23 @@ class SqlTransaction:
         except faults.DatabaseError as error:
             self.doom = faults.translate(error)
             raise self.doom from error
+
+
+class SqlLook(SqlTransaction):
+    """Questions outside of a transaction; see :meth:`zun.interfaces.store.Store.look`.
+
+    A connection may have lain about while the server was restarted. Nobody has asked before whether it is still good: a question that finds
+    it broken is asked once more on a new one. Nothing comes before it, and it changes nothing.
+    """
+
+    def __init__(self, connection: sa.Connection, clock: Callable[[], datetime]) -> None:
+        super().__init__(connection, clock, writes=False)
+
+    def _send(self, statement: sa.Executable, values: dict[str, Any] | list[dict[str, Any]] | None) -> Any:
+        try:
+            return super()._send(statement, values)
+        except faults.DatabaseError:
+            if not self._connection.invalidated:
+                raise
+            self._connection.rollback()
+            return super()._send(statement, values)
