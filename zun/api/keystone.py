@@ -33,15 +33,28 @@ REMEMBERED, MOST_REMEMBERED = 5.0, 1000
 Headers = Mapping[str, str]
 
 
-class KeystoneAuth:
-    """The middleware. Without a valid token the answer is 401, without Keystone 503, except on the public paths."""
+def authenticated(app: WSGI, conf: cfg.ConfigOpts) -> WSGI:
+    """The application behind Keystone's middleware."""
 
-    def __init__(self, app: WSGI, conf: cfg.ConfigOpts) -> None:
-        self._app = app
+    def middleware(inner: WSGI) -> WSGI:
         # What application credentials may call is said by type of service.
-        self._tokens = _Tokens(self._heard, {"oslo_config_config": conf, "service_type": "container"})
-        self._tokens.retry_after = conf.api.retry_after
-        self._said = Said(min(REMEMBERED, conf.keystone_authtoken.token_cache_time))
+        tokens = _Tokens(inner, {"oslo_config_config": conf, "service_type": "container"})
+        tokens.retry_after = conf.api.retry_after
+        made: WSGI = tokens
+        return made
+
+    # The middleware declares its options only when it is made.
+    return KeystoneAuth(app, middleware, Said(lambda: min(REMEMBERED, conf.keystone_authtoken.token_cache_time)))
+
+
+class KeystoneAuth:
+    """What is in front of the middleware. Without a valid token the answer is 401, without Keystone 503, except on the public paths."""
+
+    def __init__(self, app: WSGI, middleware: Callable[[WSGI], WSGI], said: Said) -> None:
+        """``middleware`` puts Keystone's in front of an application; ``said`` has what it has said a moment ago."""
+        self._app = app
+        self._tokens = middleware(self._heard)
+        self._said = said
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve a request."""
@@ -54,8 +67,7 @@ class KeystoneAuth:
         if known is not None:
             environ.update(known)
             return self._app(environ, start_response)
-        answer: Iterable[bytes] = self._tokens(environ, start_response)
-        return answer
+        return self._tokens(environ, start_response)
 
     def _heard(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What the middleware calls when it has found a token good."""
@@ -66,7 +78,7 @@ class KeystoneAuth:
 
 
 class Said:
-    """What the middleware has said of tokens, for ``seconds`` at most; nothing where that is not more than 0. Safe for several threads.
+    """What the middleware has said of tokens, for ``seconds()`` at most; nothing where that is not more than 0. Safe for several threads.
 
     Only what it would say again is kept: nothing of a token that is about to expire, that is bound to a client, or whose access rules look
     at the request. A token itself is not kept, but its hash with a key that only this process has.
@@ -74,7 +86,7 @@ class Said:
 
     def __init__(
         self,
-        seconds: float,
+        seconds: Callable[[], float],
         ticks: Callable[[], float] = time.monotonic,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -94,14 +106,15 @@ class Said:
         """Remember what it says in this request."""
         told = environ.get("keystone.token_info", {}).get("token", {})
         looks = (told.get("application_credential") or {}).get("access_rules") is not None or told.get("bind")
-        if self._seconds <= 0 or looks or "expires_at" not in told or environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
+        seconds = self._seconds()
+        if seconds <= 0 or looks or "expires_at" not in told or environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
             return
         left = (datetime.fromisoformat(told["expires_at"]) - self._clock()).total_seconds()
         headers = {name: value for name, value in environ.items() if tells_identity(name) and name not in TOKENS}
         with self._lock:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
-            self._known[self._name(environ[TOKEN])] = (self._ticks() + min(self._seconds, left), headers)
+            self._known[self._name(environ[TOKEN])] = (self._ticks() + min(seconds, left), headers)
 
     def _name(self, token: str) -> bytes:
         return hmac.digest(self._key, token.encode("utf-8", "surrogateescape"), hashlib.sha256)

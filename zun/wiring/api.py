@@ -58,6 +58,6 @@ def _authenticated(app: WSGI, conf: cfg.ConfigOpts) -> WSGI:
     if conf.api.auth_strategy == "basic":
         return BasicAuth(app, conf)
     # Not for whoever has no Keystone.
-    from zun.api.keystone import KeystoneAuth
+    from zun.api.keystone import authenticated
 
-    return KeystoneAuth(app, conf)
+    return authenticated(app, conf)
