@@ -68,6 +68,8 @@ class OnCloud:
         for user in self._users.values():
             self._admin.identity.delete_user(user)
         for project in self._projects.values():
+            for image in self._admin.image.images(owner=project.id):
+                self._admin.image.delete_image(image)
             for group in self._admin.network.security_groups(project_id=project.id):
                 self._admin.network.delete_security_group(group)
             self._admin.identity.delete_project(project)
