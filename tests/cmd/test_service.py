@@ -49,3 +49,19 @@ def test_it_ends_however_its_stopping_goes(tmp_path: Path, how: str) -> None:
     assert process.returncode == 0
     assert told.endswith("stopping\n")
     assert "zun-test stops" in told + log
+
+
+def test_who_cannot_begin_says_why_to_who_has_started_it_wherever_it_logs(tmp_path: Path) -> None:
+    log, config = tmp_path / "zun.log", tmp_path / "zun.conf"
+    config.write_text(f"[DEFAULT]\nlog_file = {log}\nstate_path = {tmp_path / 'state'}\n[api]\nhost_ip = CONTROLLER_ADDRESS\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "zun.cmd.api", "--config-file", str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 1
+    for told in (done.stderr, log.read_text()):
+        assert "zun-api cannot begin: " in told
+        assert "CONTROLLER_ADDRESS is not a valid host address" in told

@@ -62,6 +62,9 @@ def run(prog: str, arguments: Sequence[str] | None, make: Callable[[cfg.ConfigOp
         memory.settle()
     except (OSError, ValueError, cfg.Error, errors.ZunError) as cause:
         LOG.error("%s cannot begin: %s", prog, cause)
+        if conf.log_file or conf.log_dir:
+            # Who has just started it by hand, or asks systemd, reads it there.
+            print(f"{prog} cannot begin: {cause}", file=sys.stderr)
         return 1
     LOG.info("%s serves as %s", prog, conf.host)
     signal.sigwait(STOPPING)
