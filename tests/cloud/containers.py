@@ -37,9 +37,9 @@ class Zun:
         found: dict[str, Any] = self.call("GET", f"/containers/{uuid}").json()
         return found
 
-    def settle(self, uuid: str) -> dict[str, Any]:
-        """A container, once nothing is under way."""
-        until = time.monotonic() + _PATIENCE
+    def settle(self, uuid: str, patience: float = _PATIENCE) -> dict[str, Any]:
+        """A container, once nothing is under way; that may take so many seconds."""
+        until = time.monotonic() + patience
         while (now := self.show(uuid))["task_state"] is not None or now["status"] in ("Creating", "Restarting"):
             assert time.monotonic() < until, now
             time.sleep(0.1)
@@ -83,9 +83,9 @@ class Zun:
             assert time.monotonic() < until, "no request is answered"
             time.sleep(0.2)
 
-    def gone(self, uuid: str) -> None:
-        """Wait until a container is no more."""
-        until = time.monotonic() + _PATIENCE
+    def gone(self, uuid: str, patience: float = _PATIENCE) -> None:
+        """Wait until a container is no more; that may take so many seconds."""
+        until = time.monotonic() + patience
         while self.call("GET", f"/containers/{uuid}").status_code != 404:
             assert time.monotonic() < until, self.call("GET", f"/containers/{uuid}").text
             time.sleep(0.1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,10 +16,11 @@ from tests.cloud.faults.books import Books
 
 #: Deadlines of a few seconds, so that no test waits for those of a real deployment.
 HURRIED: dict[str, dict[str, Any]] = {
-    "neutron": {"timeout": 6},
-    "cinder": {"timeout": 6},
+    "network": {"reconcile_interval": 2},
+    "neutron": {"timeout": 5},
+    "cinder": {"timeout": 5},
     "placement": {"timeout": 4, "reconcile_interval": 2},
-    "glance": {"timeout": 6},
+    "glance": {"timeout": 5},
 }
 
 
@@ -37,12 +40,14 @@ def books(cloud: World, admin: Any) -> Books:
 @pytest.fixture(scope="module")
 def hurried(cloud: World) -> Iterator[None]:
     """Our service with short deadlines."""
-    service.start_api(cloud, HURRIED)
-    service.start_conductor(cloud, HURRIED)
-    for host in cloud.hosts:
-        service.start_compute(cloud, host, HURRIED)
+    _configured(cloud, HURRIED)
     yield
-    service.start_api(cloud)
-    service.start_conductor(cloud)
-    for host in cloud.hosts:
-        service.start_compute(cloud, host)
+    _configured(cloud, {})
+
+
+def _configured(cloud: World, changes: dict[str, dict[str, Any]]) -> None:
+    starts = [partial(service.start_api, cloud, changes), partial(service.start_conductor, cloud, changes)]
+    starts += [partial(service.start_compute, cloud, host, changes) for host in cloud.hosts]
+    with ThreadPoolExecutor() as pool:
+        for started in [pool.submit(start) for start in starts]:
+            started.result()

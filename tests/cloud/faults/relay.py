@@ -39,6 +39,10 @@ class Fault(enum.Enum):
     UNAVAILABLE = 503
     #: it is done, and its caller is never told
     SILENCE = 0
+    #: it is done, and its caller is told the first half of the answer
+    HALF = -1
+    #: its caller is never told, and it is done when the relay is told to (:meth:`Relay.let_go`)
+    LATE = -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,13 @@ def kind_of(method: str, target: str) -> str:
     return f"{method} {_UUID.sub('*', parts.path)}" + (f"?{names}" if names else "")
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who is killed in the middle of a call hangs up; that is what is tested."""
+
+
 class Relay:
     """Between some nodes and a service. ``fault`` is asked for every call; ``calls`` are those that came, ``broken`` those that failed."""
 
@@ -67,6 +78,9 @@ class Relay:
         self.broken: list[tuple[Call, Fault]] = []
         self._numbers: Counter[str] = Counter()
         self._open: set[socket.socket] = set()
+        self._going = threading.Event()
+        #: the statuses of what was done late
+        self.late: list[int] = []
         relay = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -94,8 +108,7 @@ class Relay:
             def log_message(self, format: str, *args: Any) -> None:
                 """Nobody reads it."""
 
-        self._server = ThreadingHTTPServer((world.gateway, 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server((world.gateway, 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         self.address = (world.gateway, self._server.server_address[1])
@@ -105,6 +118,10 @@ class Relay:
         with self._lock:
             self.calls, self.broken, self.fault = [], [], fault
             self._numbers.clear()
+
+    def let_go(self) -> None:
+        """Have done now what is late."""
+        self._going.set()
 
     def close(self) -> None:
         """Take no more calls. Connections are cut: who kept one would go on by this way, wherever new ones are led."""
@@ -129,12 +146,16 @@ class Relay:
         if fault in (Fault.INTERNAL, Fault.UNAVAILABLE):
             _answer(request, fault.value, "Fault", [("Content-Type", "application/json")], b'{"faults": "the test broke this call"}')
             return
+        if fault is Fault.LATE:
+            _await_end(request)
+            if self._going.wait(_LONGEST):
+                self.late.append(self._forward(request, body)[0])
+            return
         status, reason, headers, told = self._forward(request, body)
-        if fault is Fault.SILENCE:
-            # Until the caller hangs up.
-            with contextlib.suppress(OSError):
-                select.select([request.connection], [], [], _LONGEST)
-            request.close_connection = True
+        if fault is Fault.HALF:
+            _answer(request, status, reason, headers, told, len(told) // 2)
+        if fault in (Fault.SILENCE, Fault.HALF):
+            _await_end(request)
             return
         _answer(request, status, reason, headers, told)
 
@@ -163,7 +184,17 @@ def _body(request: BaseHTTPRequestHandler) -> bytes:
     return request.rfile.read(int(request.headers.get("Content-Length") or 0))
 
 
-def _answer(request: BaseHTTPRequestHandler, status: int, reason: str, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+def _await_end(request: BaseHTTPRequestHandler) -> None:
+    """Until the caller hangs up."""
+    with contextlib.suppress(OSError):
+        select.select([request.connection], [], [], _LONGEST)
+    request.close_connection = True
+
+
+def _answer(
+    request: BaseHTTPRequestHandler, status: int, reason: str, headers: Sequence[tuple[str, str]], body: bytes, sent: int | None = None
+) -> None:
+    """All of it is promised, and no more than ``sent`` bytes are sent."""
     with contextlib.suppress(OSError):
         request.send_response_only(status, reason)
         for name, value in headers:
@@ -173,7 +204,7 @@ def _answer(request: BaseHTTPRequestHandler, status: int, reason: str, headers: 
             request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         if request.command != "HEAD":
-            request.wfile.write(body)
+            request.wfile.write(body[:sent])
 
 
 @contextmanager

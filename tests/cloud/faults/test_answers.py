@@ -1,53 +1,43 @@
-"""Each call that a create and a delete make of another service fails once: with 500, with 503, or with no answer although it was done.
+"""Each call that creates and deletes make of another service is answered with 500, with 503, and not at all although it was done.
 
-The containers of a round are made together: the first call of each kind breaks, whichever of them makes it. So each kind is met in the
-state in which it is really made, and a round is no longer than its longest wait.
+The containers of a round are made together, and all services fail in it: the first call of each kind with 500, the next one with 503, the
+third one in silence, whichever container makes it. So each kind of call is met in the state in which it is really made, and the services
+fail one after another and together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from cloud.nodes import Node
-from cloud.services import settings
-from cloud.world import World
+from cloud.world import REGION, World
 from tests.cloud.containers import Zun
-from tests.cloud.faults.books import Books
+from tests.cloud.faults.books import OWNER, Books
+from tests.cloud.faults.cupboard import Cupboard
 from tests.cloud.faults.relay import Call, Fault, Relay, detour
+from tests.image_archives import docker
+from tests.images import busybox, root_archive
 
 #: of a round, on two hosts
 CONTAINERS = 4
+ANSWERS = (Fault.INTERNAL, Fault.UNAVAILABLE, Fault.SILENCE)
+#: what is long enough to be broken off in the middle
+DATA = "GET /v2/images/*/file"
+_PATIENCE = 240.0
 
 
-def first_of_each_kind(fault: Fault) -> Callable[[Call], Fault | None]:
-    return lambda call: fault if call.number == 1 else None
-
-
-def broken(relay: Relay) -> set[str]:
-    """The kinds of calls that failed, without their queries."""
-    return {call.kind.partition("?")[0] for call, _ in relay.broken}
-
-
-def made(zun: Zun, **asked: Any) -> list[str]:
-    answers = [zun.create(**asked) for _ in range(CONTAINERS)]
-    assert [answer.status_code for answer in answers] == [202] * CONTAINERS, [answer.text for answer in answers]
-    return [str(answer.json()["uuid"]) for answer in answers]
-
-
-def run(zun: Zun, uuids: list[str]) -> None:
-    ended = [zun.settle(uuid) for uuid in uuids]
-    assert [(one["status"], one["status_reason"]) for one in ended] == [("Running", None)] * len(uuids)
-
-
-def deleted(zun: Zun, uuids: list[str]) -> None:
-    for uuid in uuids:
-        assert zun.call("DELETE", f"/containers/{uuid}", params={"stop": "true"}).status_code == 204
-    for uuid in uuids:
-        zun.gone(uuid)
+def each_in_turn(call: Call) -> Fault | None:
+    """The fault of a call: the first of its kind meets the first fault, ..."""
+    faults = (*ANSWERS, Fault.HALF) if call.kind == DATA else ANSWERS
+    return faults[call.number - 1] if call.number <= len(faults) else None
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,7 @@ class Service:
     callers: Callable[[World], Sequence[Node]]
     asked: Mapping[str, Any]
     creating: frozenset[str]
-    deleting: frozenset[str]
+    deleting: frozenset[str] = frozenset()
 
 
 def _hosts(cloud: World) -> Sequence[Node]:
@@ -84,6 +74,7 @@ SERVICES = {
         frozenset({"GET /v3/volumes/*", "GET /v3/attachments", "POST /v3/attachments", "POST /v3/attachments/*/action"}),
         frozenset({"GET /v3/attachments", "DELETE /v3/attachments/*", "DELETE /v3/volumes/*"}),
     ),
+    "glance": Service("image", _hosts, {"image_driver": "glance"}, frozenset({"GET /v2/images/*", DATA})),
     "placement": Service(
         "placement",
         _controller,
@@ -92,40 +83,129 @@ SERVICES = {
         frozenset({"GET /allocations/*", "PUT /allocations/*"}),
     ),
 }
+ASKED: dict[str, Any] = {name: value for service in SERVICES.values() for name, value in service.asked.items()}
 
 
-def used(cloud: World, name: str) -> None:
-    """Skips what our service on this cloud does not use."""
-    text = (settings.folder(cloud.controller, "zun") / "zun.conf").read_text()
-    if name == "placement" and "driver = placement" not in text:
-        pytest.skip("the service of this cloud keeps its own account of hosts")
+@contextmanager
+def all_led_away(cloud: World) -> Iterator[dict[str, Relay]]:
+    """Meanwhile each service is called by way of a relay."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(detour(cloud, one.kind, one.callers(cloud))) for name, one in SERVICES.items()}
 
 
-@pytest.mark.parametrize("fault", Fault)
-@pytest.mark.parametrize("name", SERVICES)
-def test_each_call_of_creates_and_deletes_fails_once(cloud: World, zun: Zun, books: Books, hurried: None, name: str, fault: Fault) -> None:
-    used(cloud, name)
-    service = SERVICES[name]
-    with detour(cloud, service.kind, service.callers(cloud)) as relay:
-        relay.begin(first_of_each_kind(fault))
-        uuids = made(zun, **service.asked)
-        run(zun, uuids)
-        assert service.creating <= broken(relay)
+def begin(relays: Mapping[str, Relay]) -> None:
+    for relay in relays.values():
+        relay.begin(each_in_turn)
+
+
+def all_failed(relay: Relay, expected: frozenset[str]) -> None:
+    """Each of these kinds of calls has met each fault."""
+    met: dict[str, set[Fault]] = {}
+    for call, fault in relay.broken:
+        met.setdefault(call.kind.partition("?")[0], set()).add(fault)
+    assert {kind: set(ANSWERS) - met.get(kind, set()) for kind in expected} == {kind: set() for kind in expected}
+
+
+@pytest.fixture(scope="module")
+def image(demo: Any) -> Iterator[str]:
+    """An image of demo's in Glance that no host has, with a layer that no other image has. Its uuid."""
+    try:
+        busybox()
+    except LookupError as missing:
+        pytest.skip(str(missing))
+    formats = {"container_format": "docker", "disk_format": "raw"}
+    made = demo.image.post("/images", json={"name": f"faults-{uuid.uuid4()}", "visibility": "private", **formats}).json()["id"]
+    data = docker(layer=root_archive(f"{made}\n".encode()))
+    answer = demo.image.put(f"/images/{made}/file", data=data, headers={"Content-Type": "application/octet-stream"})
+    assert answer.status_code == 204, answer.text
+    yield made
+    demo.image.delete(f"/images/{made}")
+
+
+@pytest.fixture
+def service(cloud: World) -> Iterator[Any]:
+    """Our service's own account."""
+    import openstack
+
+    made = openstack.connect(region_name=REGION, load_yaml_config=False, load_envvars=False, **cloud.account("zun"))
+    yield made
+    made.close()
+
+
+def test_each_call_of_creates_and_deletes_fails_in_each_way(cloud: World, zun: Zun, books: Books, hurried: None, image: str) -> None:
+    cupboard = Cupboard(cloud)
+    with all_led_away(cloud) as relays:
+        begin(relays)
+        uuids = [zun.accepted(**ASKED, image=image) for _ in range(CONTAINERS)]
+        ended = [zun.settle(one, _PATIENCE) for one in uuids]
+        assert [(one["status"], one["status_reason"]) for one in ended] == [("Running", None)] * CONTAINERS
+        assert {zun.run(one, "cat /root/extra") for one in uuids} == {f"{image}\n"}
+        for name, service in SERVICES.items():
+            all_failed(relays[name], service.creating)
+        assert Fault.HALF in {fault for _, fault in relays["glance"].broken}
         books.agree()
-        relay.begin(first_of_each_kind(fault))
-        deleted(zun, uuids)
+        begin(relays)
+        for one in uuids:
+            assert zun.call("DELETE", f"/containers/{one}", params={"stop": "true"}).status_code == 204
+        for one in uuids:
+            zun.gone(one, _PATIENCE)
         books.agree()
-        assert service.deleting <= broken(relay)
+        for name, service in SERVICES.items():
+            all_failed(relays[name], service.deleting)
+    cupboard.holds(image)
 
 
-@pytest.mark.parametrize("fault", Fault)
-@pytest.mark.parametrize("name", ["neutron", "cinder"])
 def test_a_request_that_is_not_answered_for_is_503_and_leaves_nothing(
-    cloud: World, zun: Zun, books: Books, hurried: None, name: str, fault: Fault
+    cloud: World, zun: Zun, books: Books, hurried: None, image: str
 ) -> None:
-    service = SERVICES[name]
-    with detour(cloud, service.kind, _controller(cloud)) as relay:
-        relay.begin(lambda call: fault)
-        while not relay.broken:  # the first one may meet a connection that the detour has cut
-            assert zun.create(**service.asked).status_code == 503
+    # Placement is asked when the request has been accepted.
+    asking = {name: service for name, service in SERVICES.items() if name != "placement"}
+
+    def ask(name: str, fault: Fault) -> None:
+        with detour(cloud, asking[name].kind, _controller(cloud)) as relay:
+            relay.begin(lambda call: fault)
+            asked = {"image": image, **asking[name].asked} if name == "glance" else asking[name].asked
+            while not relay.broken:  # the first one may meet a connection that the detour has cut
+                assert zun.create(**asked).status_code == 503
+
+    for fault in ANSWERS:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name, fault=fault: ask(name, fault), asking))  # type: ignore[misc]
     assert books.differences() == []
+
+
+def test_a_port_that_is_made_after_its_container_was_deleted_goes_too(
+    cloud: World, zun: Zun, service: Any, demo: Any, books: Books, hurried: None
+) -> None:
+    """And none that only looks like it."""
+    net = next(demo.network.networks(name="private")).id
+    marks = {"zun_own": True, "zun_interface": "eth0"}
+    others = []
+
+    def port(device: str, **more: Any) -> None:
+        others.append(service.network.create_port(network_id=net, device_id=device, device_owner=OWNER, **more).id)
+
+    with detour(cloud, "network", cloud.hosts) as relay:
+        relay.begin(lambda call: Fault.LATE if call.kind == "POST /v2.0/ports" and call.number == 1 else None)
+        made = zun.accepted()
+        assert zun.settle(made)["status"] == "Running"
+        zun.delete(made)
+        try:
+            port(made)  # anybody can write that on a port of his own
+            port(str(uuid.uuid4()), binding_profile=marks)  # of another deployment
+            relay.let_go()
+            _wait(lambda: bool(relay.late), "the call is not carried out")
+            assert relay.late == [201]
+            _wait(lambda: {one.id for one in service.network.ports(device_id=made)} == {others[0]}, "the port that came too late is there")
+            assert all(service.network.find_port(one) is not None for one in others)
+        finally:
+            for one in others:
+                service.network.delete_port(one)
+    books.agree()
+
+
+def _wait(until: Callable[[], bool], trouble: str) -> None:
+    end = time.monotonic() + 60
+    while not until():
+        assert time.monotonic() < end, trouble
+        time.sleep(0.3)

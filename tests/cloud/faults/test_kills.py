@@ -4,7 +4,7 @@ nothing is left of what was deleted."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from cloud import daemons
 from cloud.nodes import Node
-from cloud.services import agents, docker, openvswitch, rabbitmq
+from cloud.services import agents, docker, mariadb, openvswitch, rabbitmq
 from cloud.services import zun as service
 from cloud.world import World
 from tests.cloud.containers import Zun
@@ -26,35 +26,52 @@ _PATIENCE = 300.0
 
 @dataclass(frozen=True)
 class Victim:
-    """A daemon, where it is, and how it is started again."""
+    """Daemons, where they are, and how they are started again."""
 
-    daemon: str
+    daemons: Sequence[str]
     node: Callable[[World], Node]
     start: Callable[[World, Node], object]
     #: Whether others stand on it, too, who may lose what they were told: a volume that Cinder was making is one of these.
     shared: bool = False
 
 
+def _controller(cloud: World) -> Node:
+    return cloud.controller
+
+
+def _host(cloud: World) -> Node:
+    return cloud.hosts[0]
+
+
+def _start_switch(cloud: World, node: Node) -> None:
+    openvswitch.start(cloud, node)
+    agents.start_switch(cloud, node)
+
+
 #: a volume is made, attached and mounted for it, and goes with it
 WITH_VOLUME = {"mounts": [{"size": 1, "destination": "/data"}]}
 
+#: Those that Neutron's agents need come last: they take their time to find back.
 VICTIMS = {
-    "conductor": Victim("zun-conductor", lambda cloud: cloud.controller, lambda cloud, node: service.start_conductor(cloud)),
-    "agent": Victim("zun-compute", lambda cloud: cloud.hosts[0], service.start_compute),
-    "api": Victim("zun-api", lambda cloud: cloud.controller, lambda cloud, node: service.start_api(cloud)),
-    "broker": Victim("rabbitmq", lambda cloud: cloud.controller, lambda cloud, node: rabbitmq.start(cloud), shared=True),
-    "switch": Victim("ovs-vswitchd", lambda cloud: cloud.hosts[0], openvswitch.start),
-    "engine": Victim("docker", lambda cloud: cloud.hosts[0], docker.start),
+    "conductor": Victim(list(service.CONDUCTORS), _controller, lambda cloud, node: service.start_conductor(cloud)),
+    "agent": Victim(["zun-compute"], _host, service.start_compute),
+    "api": Victim(["zun-api"], _controller, lambda cloud, node: service.start_api(cloud)),
+    "engine": Victim(["docker"], _host, docker.start),
+    "switch": Victim(["ovs-vswitchd"], _host, _start_switch),
+    "database": Victim(["mariadb"], _controller, lambda cloud, node: mariadb.start(cloud), shared=True),
+    "broker": Victim(["rabbitmq"], _controller, lambda cloud, node: rabbitmq.start(cloud), shared=True),
 }
 
 
-def kill(node: Node, daemon: str) -> None:
-    """Nothing of it says goodbye to anybody. What an engine has started is none of it: containers and their keepers are left alone."""
-    pid = daemons.pid(node, daemon)
-    assert pid is not None, f"{daemon} does not run on {node.name}"
-    below = [] if daemon == "docker" else processes.descendants(pid)
-    # And it is gone: who is asked to start it again must not find it alive still.
-    processes.kill([pid, *below])
+def kill(node: Node, names: Sequence[str]) -> None:
+    """Nothing of them says goodbye to anybody. What an engine has started is none of it: containers and their keepers are left alone."""
+    doomed = []
+    for name in names:
+        pid = daemons.pid(node, name)
+        assert pid is not None, f"{name} does not run on {node.name}"
+        doomed += [pid, *([] if name == "docker" else processes.descendants(pid))]
+    # And they are gone: who is asked to start them again must not find them alive still.
+    processes.kill(doomed)
 
 
 def is_well(container: dict[str, Any]) -> bool:
@@ -62,41 +79,70 @@ def is_well(container: dict[str, Any]) -> bool:
     return container["status"] == "Running" or "did not become active" in (container["status_reason"] or "")
 
 
-def living(zun: Zun, **asked: Any) -> str:
-    """A container that runs. Neutron's agents may not have found back yet from what the test before did to them."""
-    until = time.monotonic() + _PATIENCE
-    while True:
-        uuid = zun.accepted(**asked)
-        shown = zun.settle(uuid)
-        if shown["status"] == "Running":
-            return uuid
-        assert is_well(shown), shown["status_reason"]
-        assert time.monotonic() < until, "Neutron has no port ready"
-        zun.delete(uuid)
+class Herd:
+    """Containers that run from one test to the next: those that came to life under one blow are deleted under the next."""
+
+    def __init__(self, zun: Zun) -> None:
+        self._zun = zun
+        self.plain: list[str] = []
+        self.with_volume: list[str] = []
+
+    def ready(self, *, volume: bool) -> list[str]:
+        """Two of them, which are the herd's no more; one with a volume if that is wanted."""
+        kinds: list[tuple[list[str], dict[str, Any]]] = [(self.plain, {}), (self.with_volume, WITH_VOLUME) if volume else (self.plain, {})]
+        return [kind.pop() if kind else self._living(asked) for kind, asked in kinds]
+
+    def keep(self, container: dict[str, Any], *, volume: bool) -> None:
+        """One more, if it runs; else it goes."""
+        if container["status"] == "Running":
+            (self.with_volume if volume else self.plain).append(container["uuid"])
+        else:
+            self._zun.delete(container["uuid"])
+
+    def go(self) -> None:
+        """All of them."""
+        for uuid in [*self.plain, *self.with_volume]:
+            self._zun.delete(uuid)
+
+    def _living(self, asked: dict[str, Any]) -> str:
+        """A new one. Neutron's agents may not have found back yet from what the test before did to them."""
+        until = time.monotonic() + _PATIENCE
+        while True:
+            uuid = self._zun.accepted(**asked)
+            shown = self._zun.settle(uuid)
+            if shown["status"] == "Running":
+                return uuid
+            assert is_well(shown), shown["status_reason"]
+            assert time.monotonic() < until, "Neutron has no port ready"
+            self._zun.delete(uuid)
+
+
+@pytest.fixture(scope="module")
+def herd(zun: Zun) -> Iterator[Herd]:
+    made = Herd(zun)
+    yield made
+    made.go()
 
 
 @pytest.mark.parametrize("name", VICTIMS)
-def test_what_was_accepted_comes_to_its_end(cloud: World, zun: Zun, books: Books, name: str) -> None:
+def test_what_was_accepted_comes_to_its_end(cloud: World, zun: Zun, books: Books, herd: Herd, name: str) -> None:
     victim = VICTIMS[name]
     node = victim.node(cloud)
-    asked = {} if victim.shared else WITH_VOLUME
-    dying = [living(zun), living(zun, **asked)]
-    coming = []
+    dying = herd.ready(volume=not victim.shared)
+    coming: list[str] = []
     for uuid in dying:
-        coming += [zun.accepted(**asked)]
+        # The first one has a volume, where Cinder is not struck, too.
+        coming += [zun.accepted(**({} if victim.shared or coming else WITH_VOLUME))]
         time.sleep(APART)
         assert zun.call("DELETE", f"/containers/{uuid}", params={"stop": "true"}).status_code == 204
     coming += [zun.accepted()]
-    kill(node, victim.daemon)
+    kill(node, victim.daemons)
     victim.start(cloud, node)
-    if name == "switch":
-        agents.start_switch(cloud, node)
     zun.answers()
     for uuid in dying:
         zun.gone(uuid)
     ended = [zun.settle(uuid) for uuid in coming]
     assert all(is_well(one) for one in ended), [(one["status"], one["status_reason"]) for one in ended]
-    books.agree()
-    for uuid in coming:
-        zun.delete(uuid)
+    for place, one in enumerate(ended):
+        herd.keep(one, volume=place == 0 and not victim.shared)
     books.agree()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+import urllib3
 
 from tests.cloud.faults.relay import Call, Fault, Relay, kind_of
 
@@ -86,6 +88,31 @@ def test_what_is_met_with_silence_is_done_all_the_same(relay: Relay, heard: list
     with pytest.raises(requests.Timeout):
         requests.post(f"http://127.0.0.1:{relay.address[1]}/v2.0/ports", data="hello", timeout=0.5)
     assert heard == ["POST /v2.0/ports hello"]
+
+
+def test_of_an_answer_the_half_is_sent(relay: Relay, heard: list[str]) -> None:
+    relay.begin(lambda call: Fault.HALF)
+    with requests.get(f"http://127.0.0.1:{relay.address[1]}/v2/images", timeout=0.5, stream=True) as answer:
+        assert answer.status_code == 201
+        whole = int(answer.headers["Content-Length"])
+        assert len(answer.raw.read(whole // 2)) == whole // 2
+        with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+            answer.raw.read(1)
+    assert heard == ["GET /v2/images "]
+
+
+def test_what_is_late_is_done_when_nobody_waits_any_more(relay: Relay, heard: list[str]) -> None:
+    relay.begin(lambda call: Fault.LATE if call.number == 1 else None)
+    with pytest.raises(requests.Timeout):
+        requests.post(f"http://127.0.0.1:{relay.address[1]}/v2.0/ports", data="late", timeout=0.5)
+    assert ask(relay, "POST", "/v2.0/ports", data="in time").status_code == 201
+    assert heard == ["POST /v2.0/ports in time"]
+    relay.let_go()
+    until = time.monotonic() + 5
+    while not relay.late:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert (heard, relay.late) == (["POST /v2.0/ports in time", "POST /v2.0/ports late"], [201])
 
 
 def test_calls_of_a_kind_differ_in_what_they_are_about_only() -> None:
