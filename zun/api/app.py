@@ -34,6 +34,7 @@ from zun.conductor.networks import Networks
 from zun.conductor.registries import Registries
 from zun.conductor.streams import Streams
 from zun.conductor.verbs import Verbs
+from zun.conf import middleware
 from zun.conf.limits import bounds
 from zun.domain.model import MAX_VERSION, Version
 from zun.interfaces.store import Store
@@ -91,6 +92,7 @@ def make_app(
 
 def pipeline(app: WSGI, conf: cfg.ConfigOpts, authenticate: Callable[[WSGI], WSGI]) -> WSGI:
     """What a request passes on its way to the calls, the outermost last."""
+    middleware.register(conf)
     app = _told_version(authenticate(app))
     app = _only_at(HEALTHCHECK, Healthcheck(None, conf), app)
     app = _no_escape(app, conf.api.retry_after)

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 
 from oslo_config import cfg
 from oslo_log import log
-from oslo_middleware import cors, http_proxy_to_wsgi
-from oslo_middleware.healthcheck import opts as healthcheck_opts
 from oslo_policy import opts as policy_opts
 
 from zun.conf import (
@@ -59,16 +57,12 @@ GROUPS = (
 
 
 def new() -> cfg.ConfigOpts:
-    """A configuration that knows every option of the service and of the libraries in it, still to be called with its arguments."""
+    """A configuration that knows every option of the service and of the libraries that all of it has, still to be called with its
+    arguments. Others are declared by who uses them."""
     conf = cfg.ConfigOpts()
     for group in GROUPS:
         conf.register_opts(group.OPTS, group=None if group.GROUP == "DEFAULT" else group.GROUP)
     log.register_options(conf)
-    conf.register_opts(cors.OPTS, "cors")
-    conf.register_opts(http_proxy_to_wsgi.OPTS, "oslo_middleware")
-    conf.register_opts(healthcheck_opts.HEALTHCHECK_OPTS + healthcheck_opts.DISABLE_BY_FILE_OPTS, "healthcheck")
-    conf.set_default("backends", ["disable_by_file"], group="healthcheck")
-    conf.set_default("disable_by_file_path", "$state_path/out-of-service", group="healthcheck")
     for name, options in policy_opts.list_opts():
         conf.register_opts(options, name)
     return conf

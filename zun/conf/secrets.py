@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oslo_config import cfg
 
-from zun.conductor.vault import KeyFile, Vault, checked
+if TYPE_CHECKING:
+    from zun.conductor.vault import Vault
 
 GROUP = "secrets"
 OPTS = [
@@ -28,6 +30,9 @@ OPTS = [
 
 def vault(conf: cfg.ConfigOpts) -> Vault:
     """What seals and opens with the configured keys. Raises ValueError for what is no key."""
+    # Not for hosts and stream proxies: what they are told is open, and the library is 7 MB.
+    from zun.conductor.vault import KeyFile, Vault, checked
+
     if conf.secrets.encryption_keys:
         keys = checked(conf.secrets.encryption_keys, "[secrets] encryption_keys")
         return Vault(lambda: keys)
@@ -36,5 +41,7 @@ def vault(conf: cfg.ConfigOpts) -> Vault:
 
 def ensure_key(conf: cfg.ConfigOpts) -> None:
     """Have a key in the file, unless keys are given in the configuration. Raises OSError, ValueError."""
+    from zun.conductor.vault import KeyFile
+
     if not conf.secrets.encryption_keys:
         KeyFile(Path(conf.secrets.key_file)).ensure()

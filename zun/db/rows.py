@@ -24,6 +24,10 @@ Decode = Callable[[Iterable[Any]], Iterable[Any]]
 #: chosen by the store, never by who calls it
 GIVEN = ("id", "created_at", "updated_at")
 
+#: How many rows are made into entities at a time. What lies between them is several times as large, and of a whole list it would be
+#: megabytes, which the process keeps.
+PART = 100
+
 #: where a row comes in one piece
 PACKED = frozenset({"mysql", "mariadb"})
 
@@ -78,8 +82,9 @@ class Shape(Generic[E]):
 
     def build(self, rows: Sequence[Sequence[Any]], dialect: str) -> list[E]:
         """The entities of rows that the ``select`` of the same dialect gave."""
-        if not rows:
-            return []
+        return [entity for start in range(0, len(rows), PART) for entity in self._built(rows[start : start + PART], dialect)]
+
+    def _built(self, rows: Sequence[Sequence[Any]], dialect: str) -> list[E]:
         columns: list[Iterable[Any]]
         if dialect in PACKED:
             columns = list(zip(*[_from_json(text) for (text,) in rows], strict=True))

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql
 
 from zun import errors
 from zun.db import faults, query
@@ -188,9 +187,14 @@ class SqlTransaction:
             self._rows(held)
 
     def _new_lock(self, name: str) -> sa.Insert:
+        # Each is a megabyte, and the others are never needed.
         if self._dialect == "mysql":
+            from sqlalchemy.dialects import mysql
+
             # INSERT IGNORE would leave a shared lock on a row that somebody else has just made, and two of those make a deadlock.
             return mysql.insert(LOCKS).values(name=name).on_duplicate_key_update(name=name)
+        from sqlalchemy.dialects import postgresql
+
         return postgresql.insert(LOCKS).values(name=name).on_conflict_do_nothing()
 
     # --- statements ------------------------------------------------------------------------------

@@ -9,9 +9,11 @@ from oslo_config import cfg
 
 from zun.conf import glance
 from zun.domain.container import GLANCE, REGISTRIES
+from zun.drivers.image.cloud import Glance
 from zun.drivers.image.registry import RegistryImages
 from zun.interfaces.images import Images
 from zun.interfaces.runtime import Runtime
+from zun.wiring.later import later
 
 _GIB = 1 << 30
 
@@ -45,7 +47,6 @@ def _glance(conf: cfg.ConfigOpts, runtime: Runtime) -> Images:
     import zun.rpc.threads  # noqa: F401, I001
     from keystoneauth1 import exceptions, loading
 
-    from zun.drivers.image import sdk
     from zun.drivers.image.glance import UNDER, GlanceImages
     from zun.drivers.image.shelf import Shelf
 
@@ -56,4 +57,10 @@ def _glance(conf: cfg.ConfigOpts, runtime: Runtime) -> Images:
         raise ValueError(f"[glance]: {error}") from error
     most = conf.glance.image_cache_max_size * _GIB
     shelf = Shelf(runtime, UNDER, Path(conf.state_path) / "glance", most=most, clock=time.time)
-    return GlanceImages(sdk.SdkGlance(sdk.connection(session, conf)), runtime, shelf, largest=conf.glance.image_max_size * _GIB)
+
+    def connected() -> Glance:
+        from zun.drivers.image import sdk
+
+        return sdk.SdkGlance(sdk.connection(session, conf))
+
+    return GlanceImages(later(connected), runtime, shelf, largest=conf.glance.image_max_size * _GIB)

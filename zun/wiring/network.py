@@ -7,8 +7,10 @@ from pathlib import Path
 from oslo_config import cfg
 
 from zun.conf import neutron
+from zun.drivers.network.cloud import Neutron
 from zun.drivers.network.engine import EngineNetwork
 from zun.interfaces.network import Network
+from zun.wiring.later import later
 
 
 def driver(conf: cfg.ConfigOpts) -> Network:
@@ -24,7 +26,6 @@ def _neutron(conf: cfg.ConfigOpts) -> Network:
     import zun.rpc.threads  # noqa: F401, I001
     from keystoneauth1 import exceptions, loading
 
-    from zun.drivers.network import sdk
     from zun.drivers.network.activity import Activity
     from zun.drivers.network.names import Names
     from zun.drivers.network.neutron import NeutronNetwork
@@ -44,6 +45,12 @@ def _neutron(conf: cfg.ConfigOpts) -> Network:
         session = loading.load_session_from_conf_options(conf, neutron.GROUP, auth=auth)
     except exceptions.ClientException as error:
         raise ValueError(f"[neutron]: {error}") from error
-    known = sdk.SdkNeutron(sdk.connection(session, conf), parallel=conf.neutron.max_parallel_changes)
+
+    def connected() -> Neutron:
+        from zun.drivers.network import sdk
+
+        return sdk.SdkNeutron(sdk.connection(session, conf), parallel=conf.neutron.max_parallel_changes)
+
+    known = later(connected)
     activity = Activity(known, host=conf.host, timeout=conf.neutron.vif_plugging_timeout)
     return NeutronNetwork(known, Ports(known, host=conf.host), activity, wires, Names(Path(conf.state_path) / "names"))

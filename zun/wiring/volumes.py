@@ -8,9 +8,11 @@ from oslo_config import cfg
 
 from zun.conf import cinder
 from zun.drivers.volume import local, shared
+from zun.drivers.volume.cloud import Cinder
 from zun.drivers.volume.local import LocalVolumes
 from zun.drivers.volume.several import SeveralVolumes
 from zun.interfaces.volumes import Volumes
+from zun.wiring.later import later
 
 _NO_LOCAL = "this deployment has no files and directories of hosts ([volume] driver_list)."
 
@@ -34,7 +36,6 @@ def _cinder(conf: cfg.ConfigOpts) -> Volumes:
     import zun.rpc.threads  # noqa: F401, I001
     from keystoneauth1 import exceptions, loading, service_token
 
-    from zun.drivers.volume import sdk
     from zun.drivers.volume.attached import Attached
     from zun.drivers.volume.cinder import CinderVolumes
 
@@ -48,7 +49,13 @@ def _cinder(conf: cfg.ConfigOpts) -> Volumes:
         session = loading.load_session_from_conf_options(conf, cinder.GROUP, auth=wrapped)
     except exceptions.ClientException as error:
         raise ValueError(f"[cinder]: {error}") from error
-    known = sdk.SdkCinder(sdk.connection(session, conf))
+
+    def connected() -> Cinder:
+        from zun.drivers.volume import sdk
+
+        return sdk.SdkCinder(sdk.connection(session, conf))
+
+    known = later(connected)
 
     def attached() -> Attached:
         # Not for whoever is no host.
