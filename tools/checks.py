@@ -38,6 +38,8 @@ CLOUD_TESTS = "tests/cloud"
 FAULT_TESTS = "tests/cloud/faults"
 #: Files of tests go to processes of their own, each with servers of its own: most of their time is waiting.
 _SPREAD = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
+#: On one cloud, each process as a user of its own; what speaks of the whole service (the group ``whole``) is in one of them.
+_SPREAD_ON_CLOUD = ("--on-cloud", "--numprocesses=3", "--dist=loadgroup")
 #: Short, because sockets lie below it.
 _TEMPORARY = Path(tempfile.gettempdir())
 _PREFIX = "zt-"
@@ -96,7 +98,7 @@ def _on_the_cloud(venv: Environment, variables: Mapping[str, str], progress: Pro
         pytest = [venv.program("python"), "-m", "pytest"]
         for check in (
             Check("tests on the cloud (pytest)", [*pytest, CLOUD_TESTS, f"--ignore={FAULT_TESTS}"]),
-            Check("the official clients with Keystone (pytest --on-cloud)", [*pytest, "--on-cloud", *_clients()]),
+            Check("the contract and the official clients (pytest --on-cloud)", [*pytest, *_SPREAD_ON_CLOUD, *_with_keystone()]),
             Check("zun-tempest-plugin (python -m cloud.tempest)", [sys.executable, "-m", "cloud.tempest"]),
             # Last: the cloud's own services need some time to find back to each other after that.
             Check("faults of the cloud (pytest)", [*pytest, FAULT_TESTS]),
@@ -105,10 +107,10 @@ def _on_the_cloud(venv: Environment, variables: Mapping[str, str], progress: Pro
     yield _run(Check("the end of the cloud (python -m cloud down)", [*cloud, "down"]), variables, progress)
 
 
-def _clients() -> list[str]:
-    """The tests of the commands of the official clients, `openstack` and `zun`."""
-    folder = REPOSITORY / "tests" / "service"
-    return [str(file.relative_to(REPOSITORY)) for pattern in ("test_client*.py", "test_zun_*.py") for file in sorted(folder.glob(pattern))]
+def _with_keystone() -> list[str]:
+    """The REST contract, and the tests of the commands of the official clients, `openstack` and `zun`."""
+    folder, patterns = REPOSITORY / "tests" / "service", ("test_contract.py", "test_client*.py", "test_zun_*.py")
+    return [str(file.relative_to(REPOSITORY)) for pattern in patterns for file in sorted(folder.glob(pattern))]
 
 
 def _prepare_machine(progress: Progress) -> None:

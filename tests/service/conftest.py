@@ -12,8 +12,8 @@ __all__ = ["capsule", "embedded", "engine", "on_cloud", "openstack", "own_servic
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What holds on the cloud only, or without one only, is skipped where it does not."""
+    """What holds on the cloud only, or without one only, is left out where it does not."""
     unfit = "embedded" if config.getoption("--on-cloud") else "on_cloud"
-    for item in items:
-        if mark := item.get_closest_marker(unfit):
-            item.add_marker(pytest.mark.skip(reason=f"{unfit.replace('_', ' ')} only: {mark.args[0]}"))
+    left_out = [item for item in items if item.get_closest_marker(unfit)]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)

@@ -33,7 +33,9 @@ class OnCloud:
         self._password, tail = secrets.token_urlsafe(16), secrets.token_hex(3)
         keystone = admin.identity
         known = {role.name: role for role in keystone.roles()}
-        roles = {role: known.get(role) or keystone.create_role(name=role) for _, _, role in USERS}
+        #: a role that means nothing to us, and nothing to anybody else
+        self._janitor = keystone.create_role(name=f"janitor-{tail}")
+        roles = {role: known.get(role, self._janitor) for _, _, role in USERS}
         self._projects = {key: keystone.create_project(name=f"contract-{key[0]}-{tail}", domain_id="default") for key in (OWN, OTHER)}
         self._users = {
             name: keystone.create_user(name=f"{name}-{tail}", password=self._password, domain_id="default")
@@ -73,6 +75,7 @@ class OnCloud:
             for group in self._admin.network.security_groups(project_id=project.id):
                 self._admin.network.delete_security_group(group)
             self._admin.identity.delete_project(project)
+        self._admin.identity.delete_role(self._janitor)
 
     def _furnish(self, project: Any) -> Any:
         mine = {"project_id": project.id}

@@ -2,7 +2,11 @@
 
 import uuid
 
+import pytest
+
 from zun.domain.host import COMPUTE, Host, Service
+
+pytestmark = pytest.mark.xdist_group("whole")
 
 CONFIGURED = {"containers": 40, "cpu": 20, "memory": 51_200, "disk": 100}
 
@@ -54,27 +58,19 @@ def test_quota_classes(openstack):
 
 
 def test_a_service_is_disabled_forced_down_and_put_back(openstack, service):
-    host, *others = hosts_of(service)
-    query = {"binary": COMPUTE}
-    try:
-        for other in others:
-            service.request("PUT", "/services/disable", params={**query, "host": other})
+    with service.host_to_spare() as host:
         told = openstack("service", "disable", "-f", "json", "--reason", "new disk", host, COMPUTE)
         assert told == {"Host": host, "Binary": COMPUTE, "Disabled": True, "Disabled Reason": "new disk"}
         told = openstack("service", "forcedown", "-f", "json", host, COMPUTE)
         assert told == {"Host": host, "Binary": COMPUTE, "Forced_down": True}
         listed = next(each for each in openstack("service", "list", "-f", "json") if each["Host"] == host)
         assert (listed["State"], listed["Disabled"], listed["Disabled Reason"]) == ("down", True, "new disk")
-        refused = service.wait(service.create(), "Error")
+        refused = service.wait(service.create(host=host), "Error")
         assert "service filter" in refused["status_reason"]
         service.delete(f"/containers/{refused['uuid']}")
         assert openstack("service", "forcedown", "-f", "json", "--unset", host, COMPUTE)["Forced_down"] is False
         told = openstack("service", "enable", "-f", "json", host, COMPUTE)
         assert (told["Disabled"], told["Disabled Reason"]) == (False, None)
-    finally:
-        for each in (host, *others):
-            service.request("PUT", "/services/enable", params={**query, "host": each})
-        service.request("PUT", "/services/force_down", params={**query, "host": host, "forced_down": False})
     made = service.create()
     service.wait(made, "Running")
     service.delete(f"/containers/{made}", params={"force": True})

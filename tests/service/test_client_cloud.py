@@ -10,7 +10,7 @@ import pytest
 
 from tests.service.aio import PROGRAM, eventually
 from tests.service.official import Official
-from tests.service.on_cloud import NETWORK, OnCloud
+from tests.service.on_cloud import OnCloud
 
 pytestmark = pytest.mark.on_cloud("it has networks, volumes and stored images")
 
@@ -37,7 +37,7 @@ def gone(service: OnCloud) -> Iterator[Any]:
 def web(openstack: Official, service: OnCloud, gone: Any) -> str:
     """A container that runs in the project's network."""
     gone("web")
-    openstack("run", "--name", "web", "--net", f"network={NETWORK}", *SMALL, "busybox", *PROGRAM)
+    openstack("run", "--name", "web", "--net", f"network={service.network}", *SMALL, "busybox", *PROGRAM)
     service.wait("web", "Running")
     return "web"
 
@@ -82,7 +82,7 @@ def test_networks_of_a_container(openstack: Official, service: OnCloud, cloud: A
     assert openstack("network", "list", "web", succeeds=False) == "Invalid formatter provided.\n"
     (network,) = service.get("/containers/web/network_list").json()["networks"]
     (port,) = cloud.network.ports(device_id=service.show("web")["uuid"])
-    assert (network["port_id"], network["net_id"]) == (port.id, cloud.network.find_network(NETWORK).id)
+    assert (network["port_id"], network["net_id"]) == (port.id, cloud.network.find_network(service.network).id)
     assert addresses(service, "web") == {network["net_id"]: [port.fixed_ips[0]["ip_address"]]}
 
 

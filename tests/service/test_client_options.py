@@ -169,7 +169,7 @@ def test_each_filter_of_the_list(openstack, service, gone):
     def names(found):
         return [row["name"] for row in found]
 
-    assert names(openstack("list", "-f", "json", "--all-projects")) == ["one", "two"]
+    assert names(openstack("list", "-f", "json", "--all-projects", "--project-id", first["project_id"])) == ["one", "two"]
     assert names(openstack("list", "-f", "json", "--name", "one")) == ["one"]
     assert names(openstack("list", "-f", "json", "--image", "busybox:latest")) == ["two"]
     assert names(openstack("list", "-f", "json", "--project-id", first["project_id"])) == ["one", "two"]
@@ -190,28 +190,28 @@ def test_each_filter_of_the_list(openstack, service, gone):
 
 
 def test_one_call_for_each_name_and_the_rest_goes_on(openstack, service, gone):
-    for name in ("one", "two"):
+    for name in ("left", "right"):
         gone(name)
         openstack("run", "--name", name, *SMALL, "busybox", *PROGRAM)
         service.wait(name, "Running")
-    told = openstack("pause", "one", "nobody", "two")
-    assert "Request to pause container one has been accepted\nPause for container nobody failed: Container nobody could not" in told
-    assert told.endswith("Request to pause container two has been accepted\n")
-    for name in ("one", "two"):
+    told = openstack("pause", "left", "nobody", "right")
+    assert "Request to pause container left has been accepted\nPause for container nobody failed: Container nobody could not" in told
+    assert told.endswith("Request to pause container right has been accepted\n")
+    for name in ("left", "right"):
         service.wait(name, "Paused")
-    assert "Stop for container one failed: Cannot stop container" in openstack("stop", "one")
-    openstack("unpause", "one", "two")
-    for name in ("one", "two"):
+    assert "Stop for container left failed: Cannot stop container" in openstack("stop", "left")
+    openstack("unpause", "left", "right")
+    for name in ("left", "right"):
         service.wait(name, "Running")
-    openstack("restart", "--timeout", "5", "one")
-    service.wait("one", "Running")
-    openstack("kill", "--signal", "TERM", "one")
-    assert service.wait("one", "Stopped")["status_detail"].startswith("Exited(0)")
-    assert "Invalid value for 'signal': must be the name or the number of a signal" in openstack("kill", "--signal", "PEACE", "two")
-    told = openstack("delete", "--all-projects", "--wait", "one", "two")
-    assert "Delete for container one success.\nRequest to delete container two has been accepted" not in told
+    openstack("restart", "--timeout", "5", "left")
+    service.wait("left", "Running")
+    openstack("kill", "--signal", "TERM", "left")
+    assert service.wait("left", "Stopped")["status_detail"].startswith("Exited(0)")
+    assert "Invalid value for 'signal': must be the name or the number of a signal" in openstack("kill", "--signal", "PEACE", "right")
+    told = openstack("delete", "--all-projects", "--wait", "left", "right")
+    assert "Delete for container left success.\nRequest to delete container right has been accepted" not in told
     assert "Cannot delete container" in told
-    openstack("delete", "--stop", "--wait", "two")
+    openstack("delete", "--stop", "--wait", "right")
     assert openstack("list", "-f", "json") == []
 
 

@@ -20,7 +20,8 @@ request, or with ``each`` or a list of versions several:
 ``$url`` is where the service is, ``$own`` the project of mia, ray, rob and admin, ``$other`` sue's, ``$mia`` mia's id; ``$network`` is the
 network that a container gets. A section, too, may have a ``where``, and then says ``because`` of what.
 
-One that ``needs`` another deployment than the others is asked by the test of that.
+One that ``needs`` another deployment than the others is asked by the test of that; one that speaks of the ``whole`` service is not asked
+while another such is.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def sections() -> Iterator[Any]:
     for section in WRITTEN:
         if "needs" not in section:
             marks = [only[section["where"]](section["because"])] if "where" in section else []
+            marks += [pytest.mark.xdist_group("whole")] if section.get("whole") else []
             yield pytest.param(section, id=section["section"], marks=marks)
 
 

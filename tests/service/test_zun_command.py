@@ -22,7 +22,7 @@ from tests.service.official import as_it_was
 from tests.service.on_cloud import OnCloud
 from tests.service.test_client_streams import Terminal
 
-pytestmark = pytest.mark.on_cloud("it wants a Keystone")
+pytestmark = [pytest.mark.on_cloud("it wants a Keystone"), pytest.mark.xdist_group("whole")]
 
 SECTIONS = yaml.safe_load(Path(__file__).with_name("zun_commands.yaml").read_text(encoding="utf-8"))
 #: those that need a terminal
@@ -77,14 +77,16 @@ def given(service: OnCloud, tmp_path: Path) -> Iterator[dict[str, str]]:
     (tmp_path / "letter").write_text("dear all\n")
     (tmp_path / "capsule.yaml").write_text(yaml.safe_dump(_CAPSULE))
     try:
-        yield {
-            "host": str(service.get("/hosts").json()["hosts"][0]["hostname"]),
-            "other": str(other.id),
-            "group": str(group.name),
-            "project": str(service.connection.current_project_id),
-            "folder": str(tmp_path),
-            "index": index.address,
-        }
+        with service.host_to_spare() as spare:
+            yield {
+                "host": str(service.get("/hosts").json()["hosts"][0]["hostname"]),
+                "spare": spare,
+                "other": str(other.id),
+                "group": str(group.name),
+                "project": str(service.connection.current_project_id),
+                "folder": str(tmp_path),
+                "index": index.address,
+            }
     finally:
         service.empty()
         index.close()
