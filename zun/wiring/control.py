@@ -130,7 +130,8 @@ class Rounds:
             leavings.run()
             late.run()
 
-        self._clearing = Pulse("conductor-leavings", clear, every=SWEEP_EVERY, first_after=SWEEP_EVERY)
+        often = min(SWEEP_EVERY, conf.network.reconcile_interval)
+        self._clearing = Pulse("conductor-leavings", clear, every=often, first_after=often)
         self.desk = Desk(store, inventory, clock=clock, poke=poke, vault=secrets.vault(conf))
 
     def place(self) -> None:

@@ -19,8 +19,8 @@ HURRIED: dict[str, dict[str, Any]] = {
     "network": {"reconcile_interval": 2},
     "neutron": {"timeout": 5},
     "cinder": {"timeout": 5},
-    "placement": {"timeout": 4, "reconcile_interval": 2},
-    "glance": {"timeout": 5},
+    "placement": {"timeout": 3, "reconcile_interval": 2},
+    "glance": {"timeout": 4},
 }
 
 

@@ -101,8 +101,11 @@ class Herd:
 
     def go(self) -> None:
         """All of them."""
-        for uuid in [*self.plain, *self.with_volume]:
-            self._zun.delete(uuid)
+        left = [*self.plain, *self.with_volume]
+        for uuid in left:
+            self._zun.call("DELETE", f"/containers/{uuid}", params={"stop": "true"})
+        for uuid in left:
+            self._zun.gone(uuid)
 
     def _living(self, asked: dict[str, Any]) -> str:
         """A new one. Neutron's agents may not have found back yet from what the test before did to them."""
@@ -118,10 +121,11 @@ class Herd:
 
 
 @pytest.fixture(scope="module")
-def herd(zun: Zun) -> Iterator[Herd]:
+def herd(cloud: World, admin: Any, zun: Zun) -> Iterator[Herd]:
     made = Herd(zun)
     yield made
     made.go()
+    Books(cloud, admin).agree()
 
 
 @pytest.mark.parametrize("name", VICTIMS)
