@@ -105,6 +105,23 @@ def test_a_port_of_a_users_that_was_taken_too_late_is_given_back(cloud: Cloud) -
     assert (port.device_id, port.device_owner, port.host, port.profile) == ("", "", "", {"his": "own"})
 
 
+def test_what_a_forced_deletion_has_left_while_neutron_was_away_is_one_of_these(cloud: Cloud) -> None:
+    made = cloud.world.create()
+    there = cloud.neutron.ports
+
+    def away(**where: str) -> list[Port]:
+        raise errors.NetworkUnavailable(reason="away")
+
+    cloud.neutron.ports = away  # type: ignore[method-assign]
+    cloud.world.delete(made, force=True)
+    assert cloud.world.container(made.uuid) is None
+    cloud.round()
+    assert len(cloud.ports) == 1
+    cloud.neutron.ports = there  # type: ignore[method-assign]
+    cloud.round()
+    assert cloud.ports == []
+
+
 def test_whatever_is_not_known_to_be_ours_is_left_alone(cloud: Cloud) -> None:
     gone = cloud.deleted()
     by_hand = cloud.port(gone.uuid)
