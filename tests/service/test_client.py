@@ -110,7 +110,7 @@ def test_what_is_not_there_is_said(openstack):
     assert "could not be found" in openstack("show", "nobody", succeeds=False)
 
 
-@pytest.mark.xdist_group("whole")
+@pytest.mark.whole
 def test_the_operator_s_lists(openstack):
     services = openstack("service", "list", "-f", "json")
     assert {(service["Binary"], service["State"]) for service in services} == {("zun-compute", "up")}

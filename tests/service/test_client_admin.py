@@ -6,7 +6,7 @@ import pytest
 
 from zun.domain.host import COMPUTE, Host, Service
 
-pytestmark = pytest.mark.xdist_group("whole")
+pytestmark = pytest.mark.whole
 
 CONFIGURED = {"containers": 40, "cpu": 20, "memory": 51_200, "disk": 100}
 

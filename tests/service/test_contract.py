@@ -63,7 +63,7 @@ def sections() -> Iterator[Any]:
     for section in WRITTEN:
         if "needs" not in section:
             marks = [only[section["where"]](section["because"])] if "where" in section else []
-            marks += [pytest.mark.xdist_group("whole")] if section.get("whole") else []
+            marks += [pytest.mark.whole] if section.get("whole") else []
             yield pytest.param(section, id=section["section"], marks=marks)
 
 
