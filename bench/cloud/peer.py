@@ -108,8 +108,13 @@ def end(world: World) -> None:
     (world.folder / "schemas" / USER).unlink(missing_ok=True)
     mariadb.execute(world, f"DROP DATABASE IF EXISTS {USER};")
     with _admin(world) as cloud:
-        for provider in cloud.placement.resource_providers(name=NAME):
-            cloud.placement.delete_resource_provider(provider)
+        placement = cloud.placement
+        for provider in placement.resource_providers(name=NAME):
+            # What was interrupted may have left some, and with them the provider stays.
+            left = placement.get(f"/resource_providers/{provider.id}/allocations").json()["allocations"]
+            for consumer in left:
+                placement.delete(f"/allocations/{consumer}")
+            placement.delete_resource_provider(provider)
         for agent in cloud.network.agents(host=NAME):
             cloud.network.delete_agent(agent)
 

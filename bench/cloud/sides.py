@@ -74,6 +74,10 @@ def forget(world: World) -> None:
         project = identity.find_project(NAME)
         if project is not None:
             for found in network.networks(name=NAME, project_id=project.id):
+                # What was interrupted may have left some; those of the network's own go with it.
+                for port in network.ports(network_id=found.id):
+                    if not port.device_owner.startswith("network:"):
+                        network.delete_port(port)
                 network.delete_network(found)
             identity.delete_project(project)
         user = identity.find_user(NAME)
