@@ -39,7 +39,7 @@ FAULT_TESTS = "tests/cloud/faults"
 #: Files of tests go to processes of their own, each with servers of its own: most of their time is waiting.
 _SPREAD = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
 #: On one cloud, each process as a user of its own.
-_SPREAD_ON_CLOUD = ("--on-cloud", "--numprocesses=3", "--dist=worksteal")
+_SPREAD_ON_CLOUD = ("--on-cloud", "--numprocesses=2", "--dist=worksteal")
 #: Short, because sockets lie below it.
 _TEMPORARY = Path(tempfile.gettempdir())
 _PREFIX = "zt-"
