@@ -3,6 +3,7 @@ Neutron, switch and kernel. Not found by pytest unless it is named."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import openstack
 import pytest
+import sqlalchemy as sa
 from oslo_config import cfg
 
 from cloud import world
@@ -170,6 +172,24 @@ def test_a_port_that_comes_to_nothing_says_why_and_leaves_nothing(
     assert ground.left(device) == []
     assert not taps & ground.taps()
     assert network.files(device) == []
+
+
+def test_a_port_that_neutron_has_taken_for_unwired_becomes_active(here: World, network: Network, ground: RealGround) -> None:
+    sandbox, device = network.choose(wish(ground, nets=[{"network": ground.network()}]), external=False), str(uuid.uuid4())
+    try:
+        given = network.plug(sandbox, device, ground.sandbox())
+        network.settle(given)
+        # What its agent tells it of a port that has just become active is over by then.
+        time.sleep(3)
+        # As it is where two agents tell it at once that they are done with a port, and it waits for the other one each time.
+        with contextlib.closing(sa.create_engine(here.database("neutron")).raw_connection()) as connection:
+            connection.cursor().execute("UPDATE ports SET status = 'DOWN' WHERE device_id = %s", (device,))
+            connection.commit()
+        # Another one, that does not know it to be active.
+        wiring.driver(configured(here)).settle(given)
+    finally:
+        network.unplug(device)
+    assert ground.left(device) == []
 
 
 def inside(state: SandboxState, *command: str) -> str:

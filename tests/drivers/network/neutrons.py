@@ -32,6 +32,8 @@ class FakeNeutron:
         #: hosts on which nothing can be bound, and whether ports become active
         self.hopeless: set[str] = set()
         self.lively = True
+        #: whether it misses what an agent tells it, and is to be told again; of which ports it was
+        self.deaf, self.missed = False, set[str]()
         self._count = itertools.count(1)
 
     def add_network(self, project: str, *, versions: tuple[int, ...] = (4,), **more: Any) -> Net:
@@ -121,7 +123,13 @@ class FakeNeutron:
 
     def wired(self, port_id: str) -> None:
         """Its agent has seen it."""
-        if self.lively:
+        if self.deaf:
+            self.missed.add(port_id)
+        elif self.lively:
+            self.known_ports[port_id] = replace(self.known_ports[port_id], status="ACTIVE")
+
+    def remind(self, port_id: str) -> None:
+        if port_id in self.missed:
             self.known_ports[port_id] = replace(self.known_ports[port_id], status="ACTIVE")
 
     def delete_port(self, port_id: str) -> None:

@@ -18,6 +18,11 @@ class Asked(FakeNeutron):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[set[str]] = []
+        self.reminded: list[str] = []
+
+    def remind(self, port_id: str) -> None:
+        self.reminded.append(port_id)
+        super().remind(port_id)
 
     def states(self, port_ids: Collection[str]) -> list[Port]:
         self.asked.append(set(port_ids))
@@ -33,9 +38,9 @@ def neutron() -> Asked:
     return Asked()
 
 
-def activity(neutron: Asked, meanwhile: Callable[[], None], clock: Callable[[], float] = lambda: 0.0) -> Activity:
+def activity(neutron: Asked, meanwhile: Callable[[], None], clock: Callable[[], float] = lambda: 0.0, timeout: float = 5) -> Activity:
     """Time stands still, unless ``clock`` says otherwise; between two looks happens what happens ``meanwhile``."""
-    return Activity(neutron, host="here", timeout=5, clock=clock, sleep=lambda seconds: meanwhile())
+    return Activity(neutron, host="here", timeout=timeout, clock=clock, sleep=lambda seconds: meanwhile())
 
 
 def test_it_looks_until_the_port_is_active(neutron: Asked) -> None:
@@ -55,6 +60,31 @@ def test_one_question_is_for_all_that_are_waited_for(neutron: Asked) -> None:
     waiting = activity(neutron, meanwhile)
     waiting.wait({one})
     assert neutron.asked == [{one}, {one, other}], "the first one hears what the second one was answered"
+
+
+def test_an_agent_that_was_not_heard_is_reminded_once_and_not_soon(neutron: Asked) -> None:
+    port, other = neutron.plugged(), neutron.plugged()
+    neutron.deaf = True
+    neutron.wired(port)
+    passed = [0.0]
+
+    def meanwhile() -> None:
+        passed[0] += 1.0
+        assert not neutron.reminded or passed[0] > 15.0
+        if passed[0] == 40.0:
+            neutron.deaf = False
+            neutron.wired(other)
+
+    activity(neutron, meanwhile, lambda: passed[0], timeout=60).wait({port, other})
+    assert sorted(neutron.reminded) == sorted([port, other])
+    assert neutron.known_ports[port].status == "ACTIVE"
+
+
+def test_who_waits_a_short_while_reminds_when_half_of_it_is_over(neutron: Asked) -> None:
+    port = neutron.plugged()
+    with pytest.raises(errors.PortNotActive):
+        activity(neutron, lambda: None, iter(range(100)).__next__).wait({port})
+    assert neutron.reminded == [port]
 
 
 def test_nothing_is_asked_for_nobody(neutron: Asked) -> None:

@@ -1,4 +1,4 @@
-"""Neutron by openstacksdk, with a Neutron that is played over HTTP: who is asked about after a deletion, and what is done then."""
+"""Neutron by openstacksdk, with a Neutron that is played over HTTP: questions about many devices, and changes that change nothing."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ class Played:
             def do_GET(self) -> None:
                 played.asked.append((self.command, self.path))
                 target = urlsplit(self.path)
+                if target.path.startswith("/ports/"):
+                    one = next((row for row in played.rows["ports"] if row["id"] == target.path.rpartition("/")[2]), None)
+                    self._answer(404 if one is None else 200, {"port": one})
+                    return
                 kind = target.path.rpartition("/")[2].replace("-", "_")
                 if kind not in played.rows:
                     links = [{"rel": "self", "href": played.url}]
@@ -41,6 +45,13 @@ class Played:
                 where = {name: values for name, values in parse_qs(target.query).items() if name != "fields"}
                 found = [row for row in played.rows[kind] if all(row.get(name) in values for name, values in where.items())]
                 self._answer(played.status, {kind: found})
+
+            def do_PUT(self) -> None:
+                told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["port"]
+                played.asked.append((self.command, told["description"]))
+                (row,) = [row for row in played.rows["ports"] if row["id"] == self.path.rpartition("/")[2]]
+                row.update(told)
+                self._answer(200, {"port": row})
 
             def do_DELETE(self) -> None:
                 played.asked.append((self.command, self.path))
@@ -83,7 +94,7 @@ def played() -> Iterator[Played]:
 
 
 @pytest.fixture
-def ports(played: Played) -> Ports:
+def neutron(played: Played) -> SdkNeutron:
     from keystoneauth1 import plugin, session
     from openstack import connection
 
@@ -95,7 +106,12 @@ def ports(played: Played) -> Ports:
             return played.url
 
     known = session.Session(auth=Account(), timeout=5)
-    return Ports(SdkNeutron(lambda: connection.Connection(session=known, network_endpoint_override=played.url)), host="here")
+    return SdkNeutron(lambda: connection.Connection(session=known, network_endpoint_override=played.url))
+
+
+@pytest.fixture
+def ports(neutron: SdkNeutron) -> Ports:
+    return Ports(neutron, host="here")
 
 
 def test_one_question_is_about_all_of_them(played: Played, ports: Ports) -> None:
@@ -117,6 +133,22 @@ def test_what_is_left_is_given_back(played: Played, ports: Ports) -> None:
         ports.release(port)
     assert [row["id"] for row in played.rows["ports"]] == [others]
     assert [path for method, path in played.asked if method == "DELETE"] == [f"/ports/{ours}"]
+
+
+@pytest.mark.parametrize("description", ["", "mine", "m" * 255])
+def test_an_agent_is_told_of_a_change_of_which_nothing_remains(played: Played, neutron: SdkNeutron, description: str) -> None:
+    port = played.port("00000000-0000-4000-8000-000000000001", **MARKS)
+    played.rows["ports"][0]["description"] = description
+    neutron.remind(port)
+    changes = [text for method, text in played.asked if method == "PUT"]
+    assert len(changes) == len(set(changes)) == 2
+    assert max(map(len, changes)) <= 255, "what Neutron takes"
+    assert played.rows["ports"][0]["description"] == description
+
+
+def test_of_a_port_that_is_gone_nobody_is_reminded(played: Played, neutron: SdkNeutron) -> None:
+    neutron.remind("port-of-nobody")
+    assert {method for method, _ in played.asked} == {"GET"}
 
 
 @pytest.mark.parametrize("status", [500, 503])

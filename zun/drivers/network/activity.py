@@ -13,6 +13,9 @@ from zun.drivers.network.cloud import Neutron, Port
 #: Seconds between two looks: soon after a port was plugged, and when it takes long.
 _SOON, _LATER = 0.1, 0.25
 _LONG = 4.0
+#: Seconds after which the agent is reminded of a port. Where the agents of the switch and of DHCP tell Neutron in the same moment that they
+#: have done their part, each is taken for the first one, and the port stays DOWN for ever though it is wired: seen with Neutron 29.
+_STUCK = 15.0
 
 BINDING_FAILED = "binding_failed"
 
@@ -57,6 +60,7 @@ class Activity:
 
     def _wait(self, wanted: set[str], cancelled: Callable[[], None]) -> None:
         begun = self._clock()
+        stuck = begun + min(_STUCK, self._timeout / 2)
         while wanted:
             now = self._clock()
             pause = _SOON if now - begun < _LONG else _LATER
@@ -69,6 +73,10 @@ class Activity:
             wanted = {uuid for uuid in wanted if found[uuid].status != "ACTIVE"}
             if wanted and self._clock() > begun + self._timeout:
                 raise errors.PortNotActive(port=min(wanted), seconds=round(self._timeout), host=self._host)
+            if wanted and self._clock() > stuck:
+                stuck = float("inf")
+                for uuid in sorted(wanted):
+                    self._neutron.remind(uuid)
             if wanted:
                 self._sleep(pause)
                 cancelled()

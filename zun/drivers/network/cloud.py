@@ -126,6 +126,9 @@ class Neutron(Protocol):
     def change_port(self, port: Port, body: Mapping[str, Any], *, unchanged: bool = False) -> Port:
         """Change a port; with ``unchanged`` only if nobody has changed it since it was looked at: raises NetworkRefused otherwise, too."""
 
+    def remind(self, port_id: str) -> None:
+        """Have the agent of a port's host look at it once more, and tell whether it is wired; the port stays as it is. Gone is as good."""
+
     def delete_port(self, port_id: str) -> None:
         """Delete a port; gone already is as good."""
 

@@ -133,6 +133,16 @@ class SdkNeutron:
         with self._turns, _asking():
             return _port(self._proxy.update_port(port.id, **condition, **body))
 
+    def remind(self, port_id: str) -> None:
+        """See the Protocol. Agents are told of each change of a port, whatever it is: its description is changed, and changed back."""
+        with self._turns:
+            self._one(lambda: self._change_nothing(port_id))
+
+    def _change_nothing(self, port_id: str) -> None:
+        description = self._proxy.get_port(port_id).description or ""
+        for text in (f"{description[:254]} ", description):
+            self._proxy.update_port(port_id, description=text)
+
     def delete_port(self, port_id: str) -> None:
         """See the Protocol."""
         with self._turns, _asking():
