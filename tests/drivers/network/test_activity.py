@@ -87,6 +87,17 @@ def test_who_waits_a_short_while_reminds_when_half_of_it_is_over(neutron: Asked)
     assert neutron.reminded == [port]
 
 
+def test_a_reminder_that_is_refused_ends_no_wait(neutron: Asked) -> None:
+    port = neutron.plugged()
+
+    def refused(port_id: str) -> None:
+        neutron.wired(port_id)
+        raise errors.NetworkRefused(reason="somebody has changed it")
+
+    neutron.remind = refused  # type: ignore[method-assign]
+    activity(neutron, lambda: None, iter(range(100)).__next__).wait({port})
+
+
 def test_nothing_is_asked_for_nobody(neutron: Asked) -> None:
     activity(neutron, lambda: None).wait(set())
     assert neutron.asked == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -76,7 +77,9 @@ class Activity:
             if wanted and self._clock() > stuck:
                 stuck = float("inf")
                 for uuid in sorted(wanted):
-                    self._neutron.remind(uuid)
+                    # It is a help, and no condition: who may not have it waits as before.
+                    with contextlib.suppress(errors.NetworkRefused):
+                        self._neutron.remind(uuid)
             if wanted:
                 self._sleep(pause)
                 cancelled()

@@ -22,6 +22,9 @@ _PASSING = (408, 429, 500, 502, 503, 504)
 #: Of what one question can name: it is in its address.
 _MOST_ASKED = 100
 
+#: characters that Neutron takes of a description
+_LONGEST = 255
+
 _ETHERTYPES = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
 
 
@@ -134,14 +137,22 @@ class SdkNeutron:
             return _port(self._proxy.update_port(port.id, **condition, **body))
 
     def remind(self, port_id: str) -> None:
-        """See the Protocol. Agents are told of each change of a port, whatever it is: its description is changed, and changed back."""
+        """See the Protocol. Agents are told of each change of a port, whatever it is: its description is changed, and changed back.
+        What somebody else writes meanwhile stays."""
         with self._turns:
             self._one(lambda: self._change_nothing(port_id))
 
     def _change_nothing(self, port_id: str) -> None:
-        description = self._proxy.get_port(port_id).description or ""
-        for text in (f"{description[:254]} ", description):
-            self._proxy.update_port(port_id, description=text)
+        port = self._proxy.get_port(port_id)
+        description = port.description or ""
+        changed = description[:-1] if len(description) == _LONGEST else f"{description} "
+        port = self._proxy.update_port(port_id, if_revision=port.revision_number, description=changed)
+        while port.description == changed:
+            try:
+                port = self._proxy.update_port(port_id, if_revision=port.revision_number, description=description)
+            except sdk.PreconditionFailedException:
+                # The agent may have been quicker: that the port is ACTIVE is a revision, too.
+                port = self._proxy.get_port(port_id)
 
     def delete_port(self, port_id: str) -> None:
         """See the Protocol."""
