@@ -27,7 +27,7 @@ from zun.compute.cores import Cores
 from zun.compute.job import Plugs
 from zun.conductor.accept import Accept, Defaults
 from zun.conductor.images import HostImages
-from zun.conductor.latecomers import Latecomers
+from zun.conductor.latecomers import Latecomers, of_network, of_volumes
 from zun.conductor.leavings import Leavings
 from zun.conductor.place import Place
 from zun.conductor.registries import Registries
@@ -193,7 +193,8 @@ class World:
             service_down_time=DOWN_TIME,
             hearing=lambda: self.hearing(),
         )
-        self.latecomers = Latecomers(self.store, network=plugs.network, clock=self.clock, every=300)
+        makers = [*of_network(plugs.network, 300), *of_volumes(plugs.volumes, 300)]
+        self.latecomers = Latecomers(self.store, makers, clock=self.clock)
         vault = Vault(lambda: [KEY])
         self.desk = Desk(self.store, inventory, clock=self.clock, poke=self._poke, vault=vault)
         self.registries = Registries(self.store, vault)

@@ -1,4 +1,4 @@
-"""What the network service makes for somebody who is deleted already, because a call that nobody waits for any more is carried out."""
+"""What other services make for somebody who is deleted already, because a call that nobody waits for any more is carried out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.drivers.network.neutrons import FakeNeutron, FakeWires
+from tests.drivers.volume.cinders import Cluster
 from tests.world import ME, World
 from zun import errors
 from zun.conductor import latecomers
@@ -21,6 +22,7 @@ from zun.drivers.network.engine import EngineNetwork
 from zun.drivers.network.names import Names
 from zun.drivers.network.neutron import NeutronNetwork
 from zun.drivers.network.ports import Ports, group_name
+from zun.drivers.volume.several import SeveralVolumes
 
 #: seconds between two rounds
 EVERY = 300
@@ -43,14 +45,27 @@ class Cloud:
             return there(devices)
 
         self.neutron.ports_of = ports_of  # type: ignore[method-assign]
-        self.world = World(folder, network=network)
+        self.cluster = Cluster(folder / "cluster")
+        self.cinder = self.cluster.cinder
+        self.volume = self.cinder.add(ME.project_id).id
+        self.cinder.on_disk[self.volume] = "ext4"
+        self.world = World(folder, network=network, volumes=self._volumes)
+
+    def _volumes(self, host: str) -> SeveralVolumes:
+        cinder = self.cluster.driver(host)
+        return SeveralVolumes({"volume": cinder, "cinder": cinder}, {})
 
     def deleted(self) -> Container:
-        made = self.world.create(exposed_ports={"80/tcp": {}})
+        made = self.world.create(exposed_ports={"80/tcp": {}}, mounts=[{"type": "volume", "source": self.volume, "destination": "/data"}])
         self.world.delete(made, force=True)
         assert self.world.container(made.uuid) is None
         assert self.neutron.ports(device_id=made.uuid) == []
+        assert self.cinder.attachments(made.uuid) == []
         return made
+
+    def attach(self, instance: str, volume: str | None = None) -> str:
+        """What a call of a host's does that was given up. Its id."""
+        return self.cinder.attach(volume or self.volume, instance, {"host": "one"}).id
 
     def port(self, device: str, **profile: Any) -> str:
         body = {"network_id": self.net, "project_id": ME.project_id, "device_id": device, "device_owner": OWNER, "binding_host_id": "one"}
@@ -206,6 +221,66 @@ def test_while_neutron_is_away_it_waits_and_keeps_nothing_else_waiting(cloud: Cl
     setattr(cloud.neutron, step, there)
     cloud.round()
     assert (cloud.ports, cloud.neutron.known_groups) == ([], {})
+
+
+def test_an_attachment_that_comes_after_the_deletion_is_taken_away(cloud: Cloud) -> None:
+    gone = cloud.deleted()
+    cloud.round()
+    cloud.attach(gone.uuid)
+    assert cloud.cinder.known[cloud.volume].status == "attaching"
+    cloud.round()
+    assert (cloud.cinder.attached, cloud.cinder.known[cloud.volume].status) == ({}, "available")
+
+
+def test_only_attachments_that_are_not_done_and_of_whom_we_have_deleted_are_taken_away(cloud: Cloud) -> None:
+    """Whoever else has volumes, and what a host may still have mounted."""
+    gone = cloud.deleted()
+    done = cloud.attach(gone.uuid)
+    cloud.cinder.complete(done)
+    others = [cloud.attach(instance, cloud.cinder.add(ME.project_id).id) for instance in ("a-server", "another")]
+    mine = cloud.cinder.add(ME.project_id).id
+    cloud.cinder.on_disk[mine] = "ext4"
+    living = cloud.world.create(mounts=[{"type": "volume", "source": mine, "destination": "/data"}])
+    cloud.attach(living.uuid, cloud.cinder.add(ME.project_id).id)
+    late = cloud.attach(gone.uuid, cloud.cinder.add(ME.project_id).id)
+    before = set(cloud.cinder.attached)
+    for _ in range(3):
+        cloud.round()
+    assert before - cloud.cinder.attached.keys() == {late}
+    assert {done, *others} <= cloud.cinder.attached.keys()
+    assert len(cloud.cinder.attachments(living.uuid)) == 2
+
+
+@pytest.mark.parametrize("step", ["begun", "attachments", "detach"])
+def test_while_cinder_is_away_neutron_does_not_wait(cloud: Cloud, step: str) -> None:
+    gone = cloud.deleted()
+    cloud.attach(gone.uuid)
+    cloud.late(gone.uuid)
+    cloud.cinder.failing = {step: errors.VolumesUnavailable(reason="away")}
+    cloud.round()
+    cloud.round(after=LATE.total_seconds() * 2)
+    assert (cloud.ports, len(cloud.cinder.attached)) == ([], 1)
+    cloud.cinder.failing = {}
+    cloud.round()
+    assert cloud.cinder.attached == {}
+
+
+def test_a_round_that_has_much_to_look_at_comes_to_its_end(cloud: Cloud) -> None:
+    """All of it young, so that every round looks at all of it."""
+    count = PAGE * PAGES + 10
+    with cloud.world.store.write() as tx:
+        for number in range(count):
+            tx.tell(Event(uuid="", project_id=ME.project_id, kind=Kind.CONTAINER, what=What.DELETED, resource_uuid=f"gone-{number}"))
+    cloud.late(f"gone-{count - 1}")
+    for begun in (EVERY, EVERY):
+        cloud.asked.clear()
+        cloud.round(after=begun)
+        assert cloud.asked == [PAGE] * PAGES
+        cloud.round(after=1)
+        assert cloud.asked == [*[PAGE] * PAGES, 10]
+        cloud.round(after=1)
+        assert sum(cloud.asked) == count
+        assert cloud.ports == []
 
 
 def test_where_all_is_on_the_hosts_there_is_nobody_to_ask(tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -25,6 +26,7 @@ from zun.drivers.network.activity import Activity
 from zun.drivers.network.names import Names
 from zun.drivers.network.neutron import NeutronNetwork
 from zun.drivers.network.ports import Ports
+from zun.drivers.volume.cloud import Volume
 from zun.drivers.volume.local import LocalVolumes
 from zun.drivers.volume.several import SeveralVolumes
 
@@ -231,6 +233,37 @@ def test_when_cinder_is_away_nothing_is_accepted(cloud: Cloud) -> None:
         with pytest.raises(errors.VolumesUnavailable):
             cloud.world.create(caller=USER, mounts=[mount])
     assert cloud.world.containers() == []
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_volume_that_cinder_makes_when_nobody_waits_for_it_any_more_is_deleted(cloud: Cloud, place: int) -> None:
+    """The call was given up; Cinder carries it out later, of the first or of the second volume."""
+    make, asked = cloud.cinder.make_volume, []
+
+    def late(body: Mapping[str, Any], project_id: str, token: str) -> Volume:
+        asked.append((body, project_id, token))
+        if len(asked) > place:
+            raise errors.VolumesUnavailable(reason="no answer")
+        return make(body, project_id, token)
+
+    cloud.cinder.make_volume = late  # type: ignore[method-assign]
+    with pytest.raises(errors.VolumesUnavailable):
+        cloud.world.create(caller=USER, mounts=[NEW, {**NEW, "destination": "/other"}, {**NEW, "destination": "/third"}])
+    cloud.clear()
+    assert (cloud.new(), len(cloud.rows()), len(asked)) == ([], 1, place + 1), "only of what was asked for it is not known"
+    make(*asked[-1])
+    cloud.clear()
+    assert cloud.new() == []
+    cloud.world.clock.pass_time((UNBORN + timedelta(seconds=1)).total_seconds())
+    cloud.clear()
+    assert cloud.rows() == []
+
+
+def test_a_volume_that_cinder_refuses_is_not_waited_for(cloud: Cloud) -> None:
+    cloud.cinder.quota = 0
+    with pytest.raises(errors.NewVolumeForbidden):
+        cloud.world.create(caller=USER, mounts=[NEW, {**NEW, "destination": "/other"}])
+    assert cloud.rows() == []
 
 
 def test_a_request_that_is_repeated_under_its_key_makes_no_other_volume(cloud: Cloud) -> None:

@@ -28,7 +28,8 @@ from zun.interfaces.volumes import Volumes
 
 LOG = logging.getLogger(__name__)
 
-#: How long a volume waits for whom it is made for. Longer than any request that makes volumes can last.
+#: How long a volume waits for whom it is made for, and is looked for that nobody has said to be made. Longer than any request that makes
+#: volumes can last, and than any server goes on with a call.
 UNBORN = timedelta(minutes=15)
 
 
@@ -116,7 +117,7 @@ class Leavings:
         except errors.VolumesRefused as refused:
             LOG.warning("volume %s, made for %s, stays with its user: %s", volume.volume_id, volume.owner_uuid, refused)
             gone = True
-        if gone:
+        if gone and not (volume.volume_id is None and young):
             self._drop(volume)
 
     def _drop(self, row: Entity) -> None:

@@ -93,13 +93,21 @@ class NewVolumes:
 
     def _make(self, caller: Caller, rows: Sequence[MadeVolume]) -> list[str]:
         until = self._clock() + PATIENCE
-        ids: list[str] = []
-        for row in rows:
-            if self._clock() > until:
-                raise errors.VolumesUnavailable(reason=f"it has made {len(ids)} of {len(rows)} volumes in {PATIENCE.seconds} s")
-            ids.append(self._driver.make(row, caller.token))
-        self._store.settle(partial(_learn, ids=dict(zip((row.uuid for row in rows), ids, strict=True))))
-        return ids
+        ids: dict[str, str] = {}
+        unmade = {row.uuid for row in rows}
+        try:
+            for row in rows:
+                if self._clock() > until:
+                    raise errors.VolumesUnavailable(reason=f"it has made {len(ids)} of {len(rows)} volumes in {PATIENCE.seconds} s")
+                unmade.discard(row.uuid)
+                ids[row.uuid] = self._driver.make(row, caller.token)
+        except (errors.NewVolumeForbidden, errors.NotOffered, errors.VolumesRefused):
+            unmade.add(row.uuid)
+            raise
+        finally:
+            # Of one that was asked for and not answered it is not known whether it is made, nor whether it still will be.
+            self._store.settle(partial(_learn, ids=ids, unmade=unmade))
+        return [ids[row.uuid] for row in rows]
 
     def _settle(self, entity: type[Entity], owner: str) -> None:
         """What nobody has accepted is undone at once, as far as that goes; the rest is cleared away later."""
@@ -108,7 +116,7 @@ class NewVolumes:
                 if tx.get(entity, owner) is not None:
                     return
             for row in self._store.settle(lambda tx: _gave_up(tx, owner)):
-                if self._driver.unmake(row):
+                if row.volume_id is not None and self._driver.unmake(row):
                     self._store.settle(lambda tx, row=row: tx.drop(row))  # type: ignore[misc]
         except errors.ZunError as error:
             LOG.warning("volumes made for %s, which was not accepted, are cleared away later: %s", owner, error)
@@ -118,8 +126,12 @@ def _gave_up(tx: Transaction, owner: str) -> list[MadeVolume]:
     return [tx.save(replace(row, unborn=False)) for row in tx.find(MadeVolume, {"owner_uuid": owner})]
 
 
-def _learn(tx: Transaction, ids: Mapping[str, str]) -> None:
+def _learn(tx: Transaction, ids: Mapping[str, str], unmade: Iterable[str]) -> None:
     for uuid, volume_id in ids.items():
         known = tx.get(MadeVolume, uuid)
         if known is not None:
             tx.save(replace(known, volume_id=volume_id))
+    for uuid in unmade:
+        never = tx.get(MadeVolume, uuid)
+        if never is not None:
+            tx.drop(never)

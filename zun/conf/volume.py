@@ -31,6 +31,14 @@ OPTS = [
         min=1,
         help="Seconds that Cinder may take to make a volume, or to delete one. After that the container is in Error.",
     ),
+    cfg.IntOpt(
+        "reconcile_interval",
+        default=300,
+        min=1,
+        help="Seconds between two rounds in which a conductor looks whether Cinder has begun an attachment for something after that was "
+        "deleted, and takes it away. A round asks Cinder for all attachments that are not completed, where something was deleted in the "
+        "last quarter of an hour, and nothing else.",
+    ),
     cfg.BoolOpt("use_multipath", default=False, help="Whether hosts reach volumes by several paths at once (os-brick, multipathd)."),
     cfg.HostAddressOpt(
         "my_block_storage_ip",

@@ -56,6 +56,13 @@ class Volumes(Protocol):
     def release(self, owner: str) -> None:
         """Give back to the volume service what an owner has, although the host that has it is not heard of; may be repeated."""
 
+    def begun(self, owners: Sequence[str]) -> list[str]:
+        """Those of these owners for whom the volume service has begun to attach something, and no host has said that it is done, wherever
+        that was. They may be many. Called by conductors."""
+
+    def give_up(self, owner: str) -> None:
+        """Give back what was begun for an owner and not done, and nothing that a host may have; may be repeated. Called by conductors."""
+
     # -- on the host -----------------------------------------------------------------------------
 
     def attach(self, container: Container) -> list[Bind]:

@@ -16,7 +16,7 @@ from zun.conductor.drain import Drain
 from zun.conductor.ears import Ears
 from zun.conductor.events import Forget
 from zun.conductor.images import HostImages
-from zun.conductor.latecomers import Latecomers
+from zun.conductor.latecomers import Latecomers, of_network, of_volumes
 from zun.conductor.leavings import Leavings
 from zun.conductor.place import Place
 from zun.conductor.registries import Registries
@@ -124,13 +124,16 @@ class Rounds:
         leavings = Leavings(
             store, inventory, network=plugs.network, volumes=plugs.volumes, clock=clock, service_down_time=down, hearing=hearing
         )
-        late = Latecomers(store, network=plugs.network, clock=clock, every=conf.network.reconcile_interval)
+        makers = of_network(plugs.network, conf.network.reconcile_interval)
+        if "cinder" in conf.volume.driver_list:
+            makers += of_volumes(plugs.volumes, conf.volume.reconcile_interval)
+        late = Latecomers(store, makers, clock=clock)
 
         def clear() -> None:
             leavings.run()
             late.run()
 
-        often = min(SWEEP_EVERY, conf.network.reconcile_interval)
+        often = min([SWEEP_EVERY, *(maker.every for maker in makers)])
         self._clearing = Pulse("conductor-leavings", clear, every=often, first_after=often)
         self.desk = Desk(store, inventory, clock=clock, poke=poke, vault=secrets.vault(conf))
 

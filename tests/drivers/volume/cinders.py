@@ -14,7 +14,7 @@ from zun import errors
 from zun.conformance.volumes import Ground
 from zun.drivers.volume.attached import Attached
 from zun.drivers.volume.cinder import CinderVolumes
-from zun.drivers.volume.cloud import Attachment, Volume
+from zun.drivers.volume.cloud import BEGUN, Attachment, Volume
 from zun.drivers.volume.host import Filesystems
 
 TOKEN = "a-users-token"
@@ -28,7 +28,6 @@ class FakeCinder:
         self.known: dict[str, Volume] = {}
         self.attached: dict[str, Attachment] = {}
         self.hosts: dict[str, str] = {}
-        self.completed: set[str] = set()
         self.on_disk: dict[str, str] = {}
         self.files: dict[str, str] = {}
         #: calls that are refused or not answered, by name
@@ -79,12 +78,17 @@ class FakeCinder:
         self._asked("attachments")
         return [replace(each, connection={}) for each in self.attached.values() if each.instance == instance]
 
+    def begun(self) -> list[Attachment]:
+        self._asked("begun")
+        return [replace(each, connection={}) for each in self.attached.values() if each.status in BEGUN]
+
     def attach(self, volume_id: str, instance: str, connector: Mapping[str, Any]) -> Attachment:
         self._asked("attach")
         volume = self.known[volume_id]
         if volume.status not in ("available", "in-use") or (self.users(volume_id) and not volume.multiattach):
             raise errors.VolumesRefused(reason=f"volume {volume_id} is {volume.status}")
-        made = Attachment(id=str(uuid.uuid4()), volume_id=volume_id, instance=instance, connection={"device": f"/dev/{volume_id}"})
+        connection = {"device": f"/dev/{volume_id}"}
+        made = Attachment(id=str(uuid.uuid4()), volume_id=volume_id, instance=instance, status="attaching", connection=connection)
         self.attached[made.id] = made
         self.hosts[made.id] = str(connector["host"])
         self.known[volume_id] = replace(volume, status="attaching" if volume.status == "available" else volume.status)
@@ -96,7 +100,7 @@ class FakeCinder:
 
     def complete(self, attachment_id: str) -> None:
         self._asked("complete")
-        self.completed.add(attachment_id)
+        self.attached[attachment_id] = replace(self.attached[attachment_id], status="attached")
         volume = self.known[self.attached[attachment_id].volume_id]
         self.known[volume.id] = replace(volume, status="in-use")
 

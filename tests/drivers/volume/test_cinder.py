@@ -174,6 +174,28 @@ def test_a_new_volume_of_an_encrypted_type_is_not_written_as_plain_text(
     assert not cluster.cinder.attached
 
 
+def test_a_new_volume_goes_though_an_attachment_has_come_too_late(cluster: Cluster, ground: FakeGround, volumes: CinderVolumes) -> None:
+    container = made(volumes, ground)
+    volume = container.mounts[0]["source"]
+    volumes.attach(container)
+    volumes.detach(container)
+    cluster.cinder.attach(volume, container.uuid, {"host": "one"})
+    volumes.remove(container)
+    assert (ground.status(volume), cluster.cinder.attached) == (None, {})
+
+
+def test_what_was_begun_for_somebody_is_given_up_and_nothing_else(cluster: Cluster, volumes: CinderVolumes) -> None:
+    for number, instance in enumerate(("gone", "gone", "living")):
+        made = cluster.cinder.attach(cluster.cinder.add("project").id, instance, {"host": "one"})
+        if number == 0:
+            cluster.cinder.complete(made.id)
+    assert volumes.begun(["gone", "nobody"]) == ["gone"]
+    volumes.give_up("gone")
+    volumes.give_up("gone")
+    assert volumes.begun(["gone", "living"]) == ["living"]
+    assert sorted(each.instance for each in cluster.cinder.attached.values()) == ["gone", "living"]
+
+
 def test_without_a_token_nothing_new_is_made(volumes: CinderVolumes, ground: FakeGround) -> None:
     with pytest.raises(errors.NotOffered):
         volumes.make(new(ground, "owner"), "")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -32,6 +33,8 @@ class Played:
 
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
+        #: answers that depend on what is in the query
+        self.tell: dict[tuple[str, str], Callable[[Mapping[str, list[str]]], tuple[int, Any]]] = {}
         self.asked: list[tuple[str, str, dict[str, str], Any]] = []
         played = self
 
@@ -42,6 +45,8 @@ class Played:
                 path = self.path.partition("?")[0]
                 played.asked.append((self.command, self.path, dict(self.headers), body))
                 status, answer = played.answers.get((self.command, path), played._discovery(path))
+                if (self.command, path) in played.tell:
+                    status, answer = played.tell[self.command, path](parse_qs(self.path.partition("?")[2]))
                 told = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -163,6 +168,22 @@ def test_attaching_and_what_belongs_to_it(played: Played, cinder: SdkCinder) -> 
     assert played.last()[3] == {"os-complete": {}}
     played.answers["GET", "/v3/attachments"] = 200, {"attachments": [told, {**told, "id": "a2", "instance": "c2"}]}
     assert [each.id for each in cinder.attachments("c1")] == ["a1"]
+
+
+def test_attachments_that_were_begun_are_asked_for_page_by_page(played: Played, cinder: SdkCinder) -> None:
+    """Cinder tells of so many at a time, and of no next page; and one that does not know the filter tells of all."""
+    known = [{"id": f"a{number}", "volume_id": "v1", "instance": f"c{number}", "status": "attaching"} for number in range(5)]
+    known.insert(2, {"id": "done", "volume_id": "v1", "instance": "c9", "status": "attached"})
+
+    def page(query: Mapping[str, list[str]]) -> list[dict[str, str]]:
+        begin = [each["id"] for each in known].index(query["marker"][0]) + 1 if "marker" in query else 0
+        return known[begin : begin + 2] if query["attach_status"] == ["attaching"] else []
+
+    played.tell["GET", "/v3/attachments"] = lambda query: (200, {"attachments": page(query)})
+    assert [each.instance for each in cinder.begun()] == [f"c{number}" for number in range(5)]
+    assert all("all_tenants=1" in asked for method, asked, _, _ in played.asked if asked.startswith("/v3/attachments"))
+    played.tell["GET", "/v3/attachments"] = lambda query: (200, {"attachments": known})
+    assert [each.instance for each in cinder.begun()] == [f"c{number}" for number in range(5)]
 
 
 def test_gone_already_is_as_good(cinder: SdkCinder) -> None:

@@ -12,7 +12,7 @@ from zun.domain.container import Container
 from zun.domain.sandbox import Sandbox
 from zun.domain.volume import MADE, MadeVolume
 from zun.drivers.volume.attached import LOOK_EVERY, Attached, Wanted
-from zun.drivers.volume.cloud import Cinder, Volume
+from zun.drivers.volume.cloud import BEGUN, Cinder, Volume
 from zun.drivers.volume.wishes import Wishes
 from zun.interfaces.runtime import Bind
 
@@ -24,7 +24,8 @@ OWNER = "zun_owner"
 NEEDS_KEYSTONE = "a new volume is made with the token of who asks for it, which Keystone must have given him."
 
 #: of a volume on its way to another status
-_UNDER_WAY = ("creating", "downloading", "attaching", "detaching", "reserved", "in-use", "extending", "retyping", "backing-up")
+_ATTACHED = ("reserved", "attaching", "in-use")
+_UNDER_WAY = (*_ATTACHED, "creating", "downloading", "detaching", "extending", "retyping", "backing-up")
 
 
 class CinderVolumes:
@@ -109,6 +110,17 @@ class CinderVolumes:
         for attachment in self._cinder.attachments(owner):
             self._cinder.detach(attachment.id)
 
+    def begun(self, owners: Sequence[str]) -> list[str]:
+        """See the Protocol. Cinder cannot be asked for several instances; but there are few attachments that are not done."""
+        found = {each.instance for each in self._cinder.begun()}
+        return [owner for owner in owners if owner in found]
+
+    def give_up(self, owner: str) -> None:
+        """See the Protocol."""
+        for attachment in self._cinder.attachments(owner):
+            if attachment.status in BEGUN:
+                self._cinder.detach(attachment.id)
+
     # -- on the host -----------------------------------------------------------------------------
 
     def attach(self, container: Container) -> list[Bind]:
@@ -126,7 +138,7 @@ class CinderVolumes:
 
     def remove(self, container: Container) -> None:
         """See the Protocol."""
-        self._remove(_ours(container.mounts, "volume"))
+        self._remove(container.uuid, _ours(container.mounts, "volume"))
 
     def attach_shared(self, sandbox: Sandbox) -> dict[str, str]:
         """See the Protocol."""
@@ -140,7 +152,7 @@ class CinderVolumes:
 
     def remove_shared(self, sandbox: Sandbox) -> None:
         """See the Protocol."""
-        self._remove(_ours(sandbox.volumes, "cinder"))
+        self._remove(sandbox.uuid, _ours(sandbox.volumes, "cinder"))
 
     def left(self) -> list[str]:
         """See the Protocol."""
@@ -152,16 +164,16 @@ class CinderVolumes:
 
     # -- how -------------------------------------------------------------------------------------
 
-    def _remove(self, wishes: Iterable[dict[str, Any]]) -> None:
+    def _remove(self, owner: str, wishes: Iterable[dict[str, Any]]) -> None:
         for wish in wishes:
             if wish.get(MADE) and not wish.get("stays"):
                 try:
-                    self._delete(wish["source"])
+                    self._delete(owner, wish["source"])
                 except errors.VolumesRefused as refused:
                     # Its user has made something of it that hangs on it (a snapshot): now it is his.
                     LOG.warning("volume %s was made for a container that goes, and stays: %s", wish["source"], refused)
 
-    def _delete(self, volume_id: str) -> None:
+    def _delete(self, owner: str, volume_id: str) -> None:
         """Returns when it is gone. Raises VolumesRefused, VolumeFailed."""
         until, asked = self._clock() + self._timeout, False
         while (volume := self._cinder.volume(volume_id)) is not None:
@@ -173,6 +185,9 @@ class CinderVolumes:
             elif volume.status == "error_deleting":
                 raise errors.VolumesRefused(reason=f"volume {volume_id} could not be deleted: it is error_deleting")
             else:
+                if volume.status in _ATTACHED:
+                    # Its host has it no more: what was begun by a call that nobody waits for has come since.
+                    self.give_up(owner)
                 self._sleep(LOOK_EVERY)
 
 

@@ -10,6 +10,9 @@ import msgspec
 #: of a volume that is being made
 COMING = ("creating", "downloading")
 
+#: of an attachment that no host has said to have connected, and that nobody has written by therefore
+BEGUN = ("reserved", "attaching", "error_attaching")
+
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
     """A volume."""
@@ -30,6 +33,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     volume_id: str
     instance: str
+    status: str = ""
     connection: dict[str, Any] = {}
 
     def __repr__(self) -> str:
@@ -56,6 +60,9 @@ class Cinder(Protocol):
 
     def attachments(self, instance: str) -> list[Attachment]:
         """The attachments of an instance, without their connections."""
+
+    def begun(self) -> list[Attachment]:
+        """All attachments of the cloud, whosever, in a status of ``BEGUN``, without their connections."""
 
     def attach(self, volume_id: str, instance: str, connector: Mapping[str, Any]) -> Attachment:
         """Attach a volume, for a host that says of itself what ``connector`` has, and in its ``mode`` whether it writes (rw, ro)."""

@@ -12,7 +12,7 @@ from keystoneauth1 import exceptions as keystone
 from openstack import exceptions as sdk
 
 from zun import errors
-from zun.drivers.volume.cloud import Attachment, Volume
+from zun.drivers.volume.cloud import BEGUN, Attachment, Volume
 
 #: An answer of this kind says nothing of what was asked for.
 _PASSING = (408, 429, 500, 502, 503, 504)
@@ -105,6 +105,22 @@ class SdkCinder:
             found = [_attachment(each) for each in answer["attachments"]]
             return [each for each in found if each.instance == instance]
 
+    def begun(self) -> list[Attachment]:
+        """See the Protocol."""
+        return [each for status in BEGUN for each in self._of_status(status)]
+
+    def _of_status(self, status: str) -> list[Attachment]:
+        found: dict[str, Attachment] = {}
+        where = {"all_tenants": "1", "attach_status": status}
+        while True:
+            with _asking():
+                page = [_attachment(each) for each in self._ask("GET", "/attachments", params=where)["attachments"]]
+            if not {each.id for each in page} - found.keys():
+                # Whatever this Cinder makes of the filters.
+                return [each for each in found.values() if each.status == status]
+            found |= {each.id: each for each in page}
+            where["marker"] = page[-1].id
+
     def attach(self, volume_id: str, instance: str, connector: Mapping[str, Any]) -> Attachment:
         """See the Protocol."""
         body = {"attachment": {"volume_uuid": volume_id, "instance_uuid": instance, "connector": dict(connector)}}
@@ -171,5 +187,6 @@ def _attachment(found: Mapping[str, Any]) -> Attachment:
         id=str(found["id"]),
         volume_id=str(found["volume_id"]),
         instance=found.get("instance") or "",
+        status=found.get("status") or "",
         connection=dict(found.get("connection_info") or {}),
     )

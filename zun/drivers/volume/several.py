@@ -75,6 +75,16 @@ class SeveralVolumes:
         for driver in self._each:
             driver.release(owner)
 
+    def begun(self, owners: Sequence[str]) -> list[str]:
+        """See the Protocol."""
+        found = {owner for driver in self._each for owner in driver.begun(owners)}
+        return [owner for owner in owners if owner in found]
+
+    def give_up(self, owner: str) -> None:
+        """See the Protocol."""
+        for driver in self._each:
+            driver.give_up(owner)
+
     # -- on the host -----------------------------------------------------------------------------
 
     def attach(self, container: Container) -> list[Bind]:
