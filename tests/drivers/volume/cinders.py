@@ -74,6 +74,15 @@ class FakeCinder:
             raise errors.VolumesRefused(reason=f"volume {volume_id} is {volume.status}")
         self.known.pop(volume_id, None)
 
+    def mark(self, volume_id: str, name: str, value: str) -> None:
+        self._asked("mark")
+        self.known[volume_id] = replace(self.known[volume_id], metadata={**self.known[volume_id].metadata, name: value})
+
+    def unmark(self, volume_id: str, name: str) -> None:
+        self._asked("unmark")
+        left = {key: value for key, value in self.known[volume_id].metadata.items() if key != name}
+        self.known[volume_id] = replace(self.known[volume_id], metadata=left)
+
     def attachments(self, instance: str) -> list[Attachment]:
         self._asked("attachments")
         return [replace(each, connection={}) for each in self.attached.values() if each.instance == instance]
@@ -154,6 +163,7 @@ class FakeHost(Filesystems):
 
     def make(self, device: str, kind: str) -> None:
         if self.broken is not None:
+            self.cinder.on_disk[self._there(device)] = "garbage"
             raise self.broken
         self.formatted.append(self._there(device))
         self.cinder.on_disk[self._there(device)] = kind

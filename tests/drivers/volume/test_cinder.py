@@ -12,7 +12,9 @@ from tests.drivers.volume.cinders import TOKEN, Cluster, FakeGround
 from zun import errors
 from zun.conformance.volumes import VolumesSuite, new, wish
 from zun.domain.container import Container
+from zun.domain.sandbox import Sandbox
 from zun.domain.volume import MADE
+from zun.drivers.volume.attached import FORMATTING
 from zun.drivers.volume.cinder import CinderVolumes
 
 
@@ -52,6 +54,83 @@ def test_a_making_of_a_file_system_that_was_broken_off_is_begun_anew(cluster: Cl
     host.broken = None
     cluster.cinder.on_disk[volume] = "garbage"
     cluster.driver("one").attach(container)
+    assert ground.has_file_system(volume)
+
+
+def test_a_making_of_a_file_system_that_has_failed_is_begun_anew_by_whichever_host(cluster: Cluster, ground: FakeGround) -> None:
+    """Its create was undone, so that the first host remembers nothing of it."""
+    container = made(cluster.driver("one"), ground)
+    volume, host = container.mounts[0]["source"], cluster.host("one")
+    host.broken = OSError("the storage went away")
+    with pytest.raises(errors.VolumeFailed, match="went away"):
+        cluster.driver("one").attach(container)
+    cluster.driver("one").detach(container)
+    assert (ground.left(), cluster.cinder.on_disk[volume]) == ([], "garbage")
+    cluster.driver("two").attach(container)
+    assert cluster.host("two").formatted == [volume]
+    assert FORMATTING not in cluster.cinder.known[volume].metadata
+
+
+def test_a_volume_that_was_once_mounted_is_never_made_again(cluster: Cluster, ground: FakeGround) -> None:
+    """Whatever is on it, and whatever its user writes on it in Cinder."""
+    container = made(cluster.driver("one"), ground)
+    volume = container.mounts[0]["source"]
+    cluster.driver("one").attach(container)
+    assert FORMATTING not in cluster.cinder.known[volume].metadata
+    cluster.driver("one").detach(container)
+    cluster.cinder.files[volume] = "written"
+    cluster.cinder.mark(volume, FORMATTING, container.uuid)
+    cluster.driver("one").attach(container)
+    assert (cluster.cinder.files[volume], cluster.host("one").formatted) == ("written", [volume])
+    cluster.driver("one").detach(container)
+    cluster.cinder.on_disk[volume] = "garbage"
+    for one in (container, replace(container, incarnation=1)):
+        if one.incarnation:
+            cluster.cinder.mark(volume, FORMATTING, container.uuid)
+        with pytest.raises(errors.VolumeFailed, match="is not blank"):
+            cluster.driver("two").attach(one)
+        cluster.driver("two").detach(one)
+    assert (cluster.cinder.on_disk[volume], cluster.host("two").formatted) == ("garbage", [])
+
+
+def test_a_mark_that_is_for_somebody_else_or_on_a_users_own_volume_says_nothing(cluster: Cluster, ground: FakeGround) -> None:
+    container = made(cluster.driver("one"), ground)
+    volume = container.mounts[0]["source"]
+    cluster.cinder.on_disk[volume] = "garbage"
+    cluster.cinder.mark(volume, FORMATTING, "somebody-else")
+    with pytest.raises(errors.VolumeFailed, match="is not blank"):
+        cluster.driver("one").attach(container)
+    cluster.driver("one").detach(container)
+    mine = wish(ground, {"source": volume})
+    cluster.cinder.mark(volume, FORMATTING, mine.uuid)
+    with pytest.raises(errors.VolumeFailed, match="it has no file system"):
+        cluster.driver("one").attach(mine)
+    assert cluster.cinder.on_disk[volume] == "garbage"
+
+
+@pytest.mark.parametrize("call", ["mark", "unmark"])
+def test_nothing_is_made_without_a_mark_and_nothing_mounted_with_one(cluster: Cluster, ground: FakeGround, call: str) -> None:
+    container = made(cluster.driver("one"), ground)
+    volume, host = container.mounts[0]["source"], cluster.host("one")
+    cluster.cinder.failing = {call: errors.VolumesUnavailable(reason="away")}
+    with pytest.raises(errors.VolumesUnavailable):
+        cluster.driver("one").attach(container)
+    assert (host.formatted, host.mounts) == ([volume] if call == "unmark" else [], {})
+    cluster.cinder.failing = {}
+    cluster.driver("one").attach(container)
+    assert (host.formatted, len(host.mounts)) == ([volume], 1)
+    assert FORMATTING not in cluster.cinder.known[volume].metadata
+
+
+def test_a_capsules_volume_is_made_anew_only_before_it_has_run(cluster: Cluster, ground: FakeGround, volumes: CinderVolumes) -> None:
+    sandbox = Sandbox(uuid="capsule", project_id=ground.project, user_id="user", capsule=True)
+    volume = volumes.make(new(ground, sandbox.uuid), TOKEN)
+    sandbox = replace(sandbox, volumes=[{"name": "data", "type": "cinder", "source": volume, MADE: True}])
+    cluster.cinder.on_disk[volume] = "garbage"
+    cluster.cinder.mark(volume, FORMATTING, sandbox.uuid)
+    with pytest.raises(errors.VolumeFailed, match="is not blank"):
+        volumes.attach_shared(replace(sandbox, engine_id="engine"))
+    volumes.attach_shared(sandbox)
     assert ground.has_file_system(volume)
 
 

@@ -152,6 +152,15 @@ def test_a_quota_that_is_used_up_is_told_in_cinders_words(played: Played, cinder
         cinder.make_volume({"name": "data", "size": 1}, THEIRS, "a-users-token")
 
 
+def test_a_mark_is_written_and_taken_out(played: Played, cinder: SdkCinder) -> None:
+    played.answers["POST", "/v3/volumes/v1/metadata"] = 200, {"metadata": {"mark": "on"}}
+    cinder.mark("v1", "mark", "on")
+    assert played.last()[3] == {"metadata": {"mark": "on"}}
+    played.answers["DELETE", "/v3/volumes/v1/metadata/mark"] = 200, {}
+    cinder.unmark("v1", "mark")
+    cinder.unmark("v1", "none")
+
+
 def test_attaching_and_what_belongs_to_it(played: Played, cinder: SdkCinder) -> None:
     connection = {"driver_volume_type": "iscsi", "auth_password": "hidden"}
     told = {"id": "a1", "volume_id": "v1", "instance": "c1", "connection_info": connection}

@@ -1,6 +1,7 @@
 """The volumes that a host has: attached by Cinder, connected by os-brick, mounted once however many use them here.
 
-A file system is made on a volume in one case only: the service has made the volume, and it is blank (:meth:`Attached._file_system`).
+A file system is made on a volume in one case only: the service has made the volume, and it is blank (:meth:`Attached._file_system`). A
+making that was broken off is begun anew as long as the volume has never been mounted.
 """
 
 from __future__ import annotations
@@ -30,14 +31,19 @@ LOOK_EVERY = 0.2
 #: What the kernel is given to mount: a file system is a program's input that its user may have written byte for byte.
 MOUNTABLE = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs"})
 
+#: In a volume's metadata, from before a file system is made on it until before it is mounted for the first time: for whom.
+FORMATTING = "zun_formatting"
+
 _CLOSED, _RECORDS = 0o700, ".records"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A volume that somebody is to have. ``made``: the service has made it for him."""
+    """A volume that somebody is to have. ``made``: the service has made it for him; ``unused``: he has never run, so that nothing of his
+    can be on it."""
 
     volume_id: str
     made: bool = False
+    unused: bool = False
     read_only: bool = False
 
 
@@ -77,9 +83,9 @@ class Attached:
             mounted = self._filesystems.is_mounted(place)
             if not (record.complete and mounted):
                 self._records.write(record)
-                record, read_only = self._reachable(record)
+                record, volume = self._reachable(record)
                 if not mounted:
-                    self._mount(record, wanted, place, read_only=read_only or wanted.read_only)
+                    self._mount(record, wanted, volume, place)
                 self._cinder.complete(str(record.attachment))
                 self._records.write(replace(record, complete=True))
             if mounted and not wanted.read_only:
@@ -111,8 +117,8 @@ class Attached:
 
     # -- how -------------------------------------------------------------------------------------
 
-    def _reachable(self, record: Record) -> tuple[Record, bool]:
-        """Attached for its owner, with how it is reached; and whether Cinder lets nobody write on it."""
+    def _reachable(self, record: Record) -> tuple[Record, Volume]:
+        """Attached for its owner, with how it is reached; and the volume."""
         volume = self._ready(record.volume_id)
         known = [each.id for each in self._cinder.attachments(record.owner) if each.volume_id == volume.id]
         connector = {**self._connector.properties(), "mode": "ro" if volume.read_only else "rw"}
@@ -125,7 +131,7 @@ class Attached:
             attachment = self._cinder.attach(volume.id, record.owner, connector)
         record = replace(record, attachment=attachment.id, connection=attachment.connection, complete=False)
         self._records.write(record)
-        return record, volume.read_only
+        return record, volume
 
     def _ready(self, volume_id: str) -> Volume:
         until = self._clock() + self._timeout
@@ -144,23 +150,32 @@ class Attached:
                 raise errors.VolumeFailed(id=volume_id, reason=f"it is still {volume.status} after {round(self._timeout)} s.")
             self._sleep(LOOK_EVERY)
 
-    def _mount(self, record: Record, wanted: Wanted, place: Path, *, read_only: bool) -> None:
+    def _mount(self, record: Record, wanted: Wanted, volume: Volume, place: Path) -> None:
         device = self._connector.connect(record.volume_id, record.connection or {})
-        kind = self._file_system(record, wanted, device)
+        # Its user can write that, too: only as long as he has nothing there is it believed.
+        begun = wanted.made and wanted.unused and volume.metadata.get(FORMATTING) == record.owner
+        kind, begun = self._file_system(record, wanted, device, begun=begun)
+        if begun:
+            # Before anything can be written there that is not to be lost.
+            self._cinder.unmark(record.volume_id, FORMATTING)
         self._folder.chmod(_CLOSED)
         place.mkdir(exist_ok=True)
-        self._filesystems.mount(device, place, kind, read_only=read_only)
+        self._filesystems.mount(device, place, kind, read_only=volume.read_only or wanted.read_only)
 
-    def _file_system(self, record: Record, wanted: Wanted, device: str) -> str:
-        """The kind of file system that is on the device. One is made only where the service has made the volume and it is blank; whatever
-        else cannot be mounted is its user's, and is left as it is. Raises VolumeFailed."""
-        begun = wanted.made and record.formatting
-        kind = None if begun else self._filesystems.kind(device)
-        if begun or (kind is None and wanted.made and self._filesystems.is_blank(device)):
+    def _file_system(self, record: Record, wanted: Wanted, device: str, *, begun: bool) -> tuple[str, bool]:
+        """The kind of file system that is on the device, and whether Cinder has a mark of its making. One is made only where the service
+        has made the volume, and it is blank, or was when the making of one was begun (``begun``) that has not come so far as to have a
+        signature; whatever else cannot be mounted is its user's, and is left as it is. Raises VolumeFailed."""
+        # This host knows of a making that its last life has not ended: what is there looks whole, perhaps, and is not.
+        broken = wanted.made and record.formatting
+        kind = None if broken else self._filesystems.kind(device)
+        if broken or (kind is None and wanted.made and (begun or self._filesystems.is_blank(device))):
+            # Where another host is to go on, it does not see what this one has written down.
+            self._cinder.mark(record.volume_id, FORMATTING, record.owner)
             self._records.write(replace(record, formatting=True))
             self._filesystems.make(device, self._kind)
             self._records.write(replace(record, formatting=False))
-            return self._kind
+            return self._kind, True
         if kind is None and wanted.made:
             raise errors.VolumeFailed(id=record.volume_id, reason="it was made for this container, and is not blank: it is left as it is.")
         if kind is None:
@@ -168,7 +183,7 @@ class Attached:
             raise errors.VolumeFailed(id=record.volume_id, reason=why)
         if kind not in MOUNTABLE:
             raise errors.VolumeFailed(id=record.volume_id, reason=f"what is on it ({kind}) is none of {', '.join(sorted(MOUNTABLE))}.")
-        return kind
+        return kind, begun
 
     def _take_off(self, record: Record) -> None:
         """Off this host, unless another owner uses it here."""

@@ -127,7 +127,7 @@ class CinderVolumes:
         """See the Protocol."""
         binds = []
         for mount in _ours(container.mounts, "volume"):
-            place = self._attached.attach(container.uuid, _wanted(mount))
+            place = self._attached.attach(container.uuid, _wanted(mount, unused=container.incarnation == 0))
             binds.append(Bind(source=str(place), destination=mount["destination"], read_only=bool(mount.get("read_only"))))
         return binds
 
@@ -142,8 +142,9 @@ class CinderVolumes:
 
     def attach_shared(self, sandbox: Sandbox) -> dict[str, str]:
         """See the Protocol."""
+        unused = sandbox.engine_id is None
         volumes = _ours(sandbox.volumes, "cinder")
-        return {volume["name"]: str(self._attached.attach(sandbox.uuid, _wanted(volume))) for volume in volumes}
+        return {volume["name"]: str(self._attached.attach(sandbox.uuid, _wanted(volume, unused=unused))) for volume in volumes}
 
     def detach_shared(self, sandbox: Sandbox) -> None:
         """See the Protocol."""
@@ -195,5 +196,5 @@ def _ours(wishes: Iterable[dict[str, Any]], kind: str) -> Iterable[dict[str, Any
     return [wish for wish in wishes if wish["type"] == kind]
 
 
-def _wanted(wish: dict[str, Any]) -> Wanted:
-    return Wanted(volume_id=wish["source"], made=bool(wish.get(MADE)), read_only=bool(wish.get("read_only")))
+def _wanted(wish: dict[str, Any], *, unused: bool) -> Wanted:
+    return Wanted(volume_id=wish["source"], made=bool(wish.get(MADE)), unused=unused, read_only=bool(wish.get("read_only")))

@@ -58,6 +58,12 @@ class Cinder(Protocol):
     def delete_volume(self, volume_id: str) -> None:
         """Have a volume deleted, which takes its time; gone already is as good."""
 
+    def mark(self, volume_id: str, name: str, value: str) -> None:
+        """Write something into a volume's metadata."""
+
+    def unmark(self, volume_id: str, name: str) -> None:
+        """Take it out of there; not there is as good."""
+
     def attachments(self, instance: str) -> list[Attachment]:
         """The attachments of an instance, without their connections."""
 

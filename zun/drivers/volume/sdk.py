@@ -97,6 +97,16 @@ class SdkCinder:
         with _asking():
             self._ask("DELETE", f"/volumes/{volume_id}", absent=True)
 
+    def mark(self, volume_id: str, name: str, value: str) -> None:
+        """See the Protocol."""
+        with _asking():
+            self._ask("POST", f"/volumes/{volume_id}/metadata", json={"metadata": {name: value}})
+
+    def unmark(self, volume_id: str, name: str) -> None:
+        """See the Protocol."""
+        with _asking():
+            self._ask("DELETE", f"/volumes/{volume_id}/metadata/{name}", absent=True)
+
     def attachments(self, instance: str) -> list[Attachment]:
         """See the Protocol."""
         where = {"all_tenants": "1", "instance_id": instance}
