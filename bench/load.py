@@ -52,28 +52,23 @@ class Answers:
         """Answers a second."""
         return len(self.times) / self.took
 
-    def add(self, more: Answers) -> None:
-        """Put those of another while to these."""
-        self.times += more.times
-        self.took += more.took
 
-
-def warmed(access: Access | Token, path: str, clients: int, seconds: float, *, kept: bool = True) -> Answers:
+def warmed(access: Access | Token, path: str, clients: int, seconds: float) -> Answers:
     """Like ``load``, after a quarter of a second to get going."""
-    load(access, path, clients, WARM, kept=kept)
-    return load(access, path, clients, seconds, kept=kept)
+    load(access, path, clients, WARM)
+    return load(access, path, clients, seconds)
 
 
-def load(access: Access | Token, path: str, clients: int, seconds: float, *, kept: bool = True) -> Answers:
+def load(access: Access | Token, path: str, clients: int, seconds: float) -> Answers:
     """Every client asks again as soon as it has its answer, for so many seconds; all answers are waited for.
 
     One thread plays all clients and reads no more of an answer than it must, so that the server is what is measured.
     """
-    headers = {"Host": f"{access.host}:{access.port}"} | access.headers() | ({} if kept else {"Connection": "close"})
+    headers = {"Host": f"{access.host}:{access.port}"} | access.headers()
     request = "\r\n".join([f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
     answers = Answers()
     with selectors.DefaultSelector() as selector:
-        players = [_Player(access.host, access.port, request, kept, selector) for _ in range(clients)]
+        players = [_Player(access.host, access.port, request, selector) for _ in range(clients)]
         try:
             begun = time.perf_counter()
             for player in players:
@@ -100,11 +95,10 @@ def load(access: Access | Token, path: str, clients: int, seconds: float, *, kep
 class _Player:
     """One client."""
 
-    def __init__(self, host: str, port: int, request: bytes, kept: bool, selector: selectors.BaseSelector) -> None:
+    def __init__(self, host: str, port: int, request: bytes, selector: selectors.BaseSelector) -> None:
         self.took = 0.0
         self._address = (host, port)
         self._request = request
-        self._kept = kept
         self._selector = selector
         self._socket: socket.socket | None = None
         self._asked = 0.0
@@ -147,8 +141,6 @@ class _Player:
         if self._left > 0:
             return False
         self.took = time.perf_counter() - self._asked
-        if not self._kept:
-            self.leave()
         return True
 
 

@@ -82,5 +82,6 @@ def _container(sandbox: Sandbox, number: int) -> Container:
         desired=Desired.RUNNING,
         incarnation=1,
         engine_id=uuid.uuid4().hex * 2,
-        started_at=utcnow() - timedelta(seconds=number),
+        # Its age is told in days, and so with as many letters all the time.
+        started_at=utcnow() - timedelta(days=3, seconds=number),
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import openstack
 
 from bench.client import Client, Token, until
-from bench.cloud import uwsgi
+from bench.cloud import ab, uwsgi
 from cloud import daemons, fabric, ini
 from cloud.daemons import Daemon, listens
 from cloud.ini import Settings
@@ -54,6 +54,7 @@ def steps(world: World) -> list[Step]:
         Step(
             "server of both", partial(uwsgi.install, world, _program(world, "uv"), _program(world, "python")), ["environment of the peer"]
         ),
+        Step("client of both", ab.install),
         Step("node of the peer", partial(_make_node, world)),
         Step("the peer's account", partial(_account, world)),
         Step("the peer's database", partial(_tables, world), ["environment of the peer", "node of the peer"]),

@@ -1,4 +1,4 @@
-"""Lists and shows of a thousand rows each, by the same client, in turns, under the same server; then the memory of all processes."""
+"""Lists and shows of a thousand rows each, by ``ab``, in turns, under the same server; then the memory of all processes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bench.client import Client, Token
+from bench.cloud import ab
 from bench.cloud.sides import Side
 from bench.idle import Memory, cpu, memory
-from bench.load import Answers, load
-from bench.report import Row, Section, median
+from bench.report import Row, Section
 
 ROWS = 1000
 LIST_TARGET, SHOW_TARGET = 20.0, 8.0
 API_TARGET, AGENT_TARGET = 110.0, 100.0
 TURNS = 3
-#: seconds of a first turn that is not counted
-WARM = 1.0
+#: requests of each client in a first turn that is not counted, and tells how many are answered in a while
+WARM = 4
+#: of each turn at least: of fewer there is no median
+FEWEST = 4
 LISTS = "/v1/containers"
 
 
@@ -29,7 +31,6 @@ class Question:
     what: str
     path: str
     clients: int
-    kept: bool = False
     target: float = 0.0
 
 
@@ -37,8 +38,13 @@ class Question:
 class Asked:
     """What came of a question: the answers, and seconds of processor that the server took for them."""
 
-    answers: Answers = field(default_factory=Answers)
+    answers: ab.Answers = field(default_factory=ab.Answers)
     processor: float = 0.0
+
+    def add(self, more: Asked) -> None:
+        """Put what came of another turn to this."""
+        self.answers.add(more.answers)
+        self.processor += more.processor
 
 
 def questions(shown: str) -> list[Question]:
@@ -49,7 +55,6 @@ def questions(shown: str) -> list[Question]:
         Question("list", LISTS, 8, target=LIST_TARGET),
         Question("show", show, 1),
         Question("show", show, 32, target=SHOW_TARGET),
-        Question("show, connections kept", show, 32, kept=True),
     ]
 
 
@@ -61,24 +66,30 @@ def measure(sides: tuple[Side, Side], workers: tuple[Sequence[int], Sequence[int
     )
     shown = [_some(side.rows) for side in sides]
     for asked in zip(*map(questions, shown), strict=True):
+        last = [_turn(*each, asked[0].clients * WARM) for each in zip(sides, asked, workers, strict=True)]
         found = (Asked(), Asked())
-        for turn in range(TURNS + 1):
-            for side, question, numbers, kept in zip(sides, asked, workers, found, strict=True):
-                before = sum(map(cpu, numbers))
-                answers = load(_door(side, question), question.path, question.clients, seconds if turn else WARM, kept=question.kept)
-                if turn:
-                    kept.answers.add(answers)
-                    kept.processor += sum(map(cpu, numbers)) - before
-        more = _rows(asked[0], *found)
+        for _ in range(TURNS):
+            counts = [_count(each.answers.rate, seconds, asked[0].clients) for each in last]
+            last = [_turn(*each) for each in zip(sides, asked, workers, counts, strict=True)]
+            for kept, more in zip(found, last, strict=True):
+                kept.add(more)
+        rows = _rows(asked[0], *found)
         # A busy machine takes minutes for all of it: what is known is told.
-        for row in more:
+        for row in rows:
             print("  ", *row.cells()[:4], file=sys.stderr, flush=True)
-        section.rows += more
+        section.rows += rows
     return section
 
 
-def _door(side: Side, question: Question) -> Token:
-    return side.kept if question.kept else side.rows
+def _turn(side: Side, question: Question, numbers: Sequence[int], count: int) -> Asked:
+    before = sum(map(cpu, numbers))
+    answers = ab.ask(side.rows, question.path, question.clients, count)
+    return Asked(answers, sum(map(cpu, numbers)) - before)
+
+
+def _count(rate: float, seconds: float, clients: int) -> int:
+    """How many requests take so long; as many for each client, so that none is left alone at the end."""
+    return max(FEWEST, clients, round(rate * seconds / clients) * clients)
 
 
 def _some(access: Token) -> str:
@@ -91,15 +102,15 @@ def _some(access: Token) -> str:
 
 
 def _rows(question: Question, zun: Asked, peer: Asked) -> list[Row]:
-    times = [median(each.answers.times) * 1000 for each in (zun, peer)]
-    spent = [each.processor / len(each.answers.times) * 1000 for each in (zun, peer)]
+    bad = [each.answers.bad for each in (zun, peer)]
+    note = f"(not well answered: {bad[0]} of ours, {bad[1]} of the peer's)" if any(bad) else ""
+    spent = [each.processor / each.answers.good * 1000 for each in (zun, peer)]
+    processor = Row("  processor time of it in the server", spent[0], "ms", spent[1], times=0)
     if question.clients == 1:
-        return [
-            Row(f"{question.what}, median of an answer", times[0], "ms", times[1], times=0),
-            Row("  processor time of it in the server", spent[0], "ms", spent[1], times=0),
-        ]
+        times = [each.answers.median * 1000 for each in (zun, peer)]
+        return [Row(f"{question.what}, median of an answer", times[0], "ms", times[1], times=0, note=note), processor]
     what = f"{question.what}, {question.clients} at once"
-    return [Row(what, zun.answers.rate, "/s", peer.answers.rate, rate=True, times=question.target)]
+    return [Row(what, zun.answers.rate, "/s", peer.answers.rate, rate=True, times=question.target, note=note), processor]
 
 
 def processes(api: tuple[Sequence[int], Sequence[int]], agent: tuple[Sequence[int], Sequence[int]], own: Sequence[int]) -> Section:

@@ -65,7 +65,7 @@ def _row(project: str, number: int, now: datetime) -> dict[str, object]:
         "auto_remove": False,
         "disk": 0,
         "auto_heal": False,
-        "started_at": now - timedelta(seconds=number),
+        "started_at": now - timedelta(days=3, seconds=number),
         "privileged": False,
         "container_type": 0,
     }

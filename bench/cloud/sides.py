@@ -9,7 +9,7 @@ from typing import Any
 import openstack
 
 from bench.client import Client, Token
-from bench.cloud import ours, peer, uwsgi
+from bench.cloud import ours, peer
 from cloud.world import REGION, World
 
 NAME = "bench"
@@ -22,11 +22,6 @@ class Side:
     name: str
     containers: Token
     rows: Token
-
-    @property
-    def kept(self) -> Token:
-        """The rows, by way of a server that keeps connections."""
-        return Token(self.rows.host, self.rows.port + uwsgi.KEPT, self.rows.token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +47,10 @@ def customer(world: World) -> Customer:
     with admin(world) as cloud:
         identity, network = cloud.identity, cloud.network
         project = identity.find_project(NAME) or identity.create_project(name=NAME, domain_id="default")
-        user = identity.find_user(NAME)
-        if user is None:
-            user = identity.create_user(name=NAME, password=password, domain_id="default")
-        else:
-            identity.update_user(user, password=password)
+        if (left := identity.find_user(NAME)) is not None:
+            # Not a new password: tokens of the second in which that is set are not good.
+            identity.delete_user(left)
+        user = identity.create_user(name=NAME, password=password, domain_id="default")
         identity.assign_project_role_to_user(project, user, identity.find_role("member"))
         found = network.find_network(NAME, project_id=project.id)
         if found is None:

@@ -9,8 +9,6 @@ from cloud.world import World
 
 VERSION = "2.0.30.post1"
 PROCESSES = 2
-#: beside the port where no connection is kept, one where they are, by way of uWSGI's own router
-KEPT = 1000
 _RUN = "import sys; sys.path.append(sys.argv.pop(1)); import pyuwsgi; pyuwsgi.run()"
 
 
@@ -25,17 +23,10 @@ def install(world: World, uv: str, python: str) -> bool:
 
 
 def command(world: World, python: str, address: str, port: int, module: str) -> list[str]:
-    """What serves an application at that port, and, with connections kept, ``KEPT`` above it."""
+    """What serves an application at that port."""
     options = {
         "module": module,
         "http-socket": f"{address}:{port}",
-        # The router speaks to the processes by a way of its own.
-        "socket": f"{address}:{port + 2 * KEPT}",
-        "http": f"{address}:{port + KEPT}",
-        "http-to": f"{address}:{port + 2 * KEPT}",
-        "http-keepalive": "1",
-        # Who asks for too much at once waits, and is not sent away.
-        "http-timeout": "300",
         "processes": str(PROCESSES),
         "listen": "100",
         "buffer-size": "65535",

@@ -51,19 +51,13 @@ def serving() -> Iterator[Server]:
             serves.join()
 
 
-def asked(server: Server, *, kept: bool) -> Answers:
-    return load(Token("127.0.0.1", server.server_port, "token"), "/", 3, 0.1, kept=kept)
-
-
-def test_every_request_has_a_connection_of_its_own_and_every_answer_is_waited_for() -> None:
-    with serving() as server:
-        answers = asked(server, kept=False)
-        assert len(answers.times) == server.requests == server.connections >= 3
+def asked(server: Server) -> Answers:
+    return load(Token("127.0.0.1", server.server_port, "token"), "/", 3, 0.1)
 
 
 def test_a_connection_that_is_kept_is_asked_again() -> None:
     with serving() as server:
-        answers = asked(server, kept=True)
+        answers = asked(server)
         assert len(answers.times) == server.requests >= 3
         assert server.connections == 3
 
@@ -72,10 +66,8 @@ def test_an_answer_that_is_none_is_not_counted_as_one() -> None:
     with serving() as server:
         server.status = 500
         with pytest.raises(RuntimeError, match="500"):
-            asked(server, kept=False)
+            asked(server)
 
 
 def test_a_rate_is_of_all_answers_over_all_the_time_that_they_took() -> None:
-    answers = Answers([0.5, 0.5], 1.0)
-    answers.add(Answers([0.1] * 8, 4.0))
-    assert answers.rate == 2.0
+    assert Answers([0.1] * 10, 5.0).rate == 2.0
