@@ -36,13 +36,14 @@ def measure(sides: tuple[Side, Side], network: str, engine: Path, bare: Bare, ro
         lambda count: created(theirs.containers, network, count),
         lambda count: Made(started(engine, count)),
         lambda count: Made([port["all"] for port in bare.ports(count)]),
+        lambda count: Made(both(engine, bare, count)),
     ]
     for way in ways:
         way(1)
     alone = _turns(ways, 1, rounds)
     many = _turns(ways, MANY, many_rounds)
     for what, made, target in (("alone", alone, ALONE_TARGET), (f"{MANY} at once", many, MANY_TARGET)):
-        zun, peer, run, port = (each.times for each in made)
+        zun, peer, run, port, apart = (each.times for each in made)
         failed = [each.failed for each in made]
         note = f"(did not run: {failed[0]} of ours, {failed[1]} of the peer's)" if any(failed) else ""
         section.rows += [
@@ -52,6 +53,8 @@ def measure(sides: tuple[Side, Side], network: str, engine: Path, bare: Bare, ro
             Row(f"  'docker run' without a network, p50, {what}", median(run), "s"),
             Row(f"  Neutron's own time for a port until it is active, p50, {what}", median(port), "s"),
             Row(f"  beyond Neutron's own time, p50, {what}", median(zun) - median(port), "s", target=BEYOND_TARGET),
+            Row(f"  such a port and such a 'docker run' at the same time, until both are done, p50, {what}", median(apart), "s"),
+            Row(f"  beyond these two, p50, {what}", median(zun) - median(apart), "s"),
         ]
     return section
 
@@ -132,6 +135,15 @@ def removed(client: Client, made: set[str]) -> None:
         return not left
 
     until(none_left, PATIENCE, "containers are deleted", every=0.2)
+
+
+def both(engine: Path, bare: Bare, count: int) -> list[float]:
+    """Seconds of so many ports and as many containers, begun at the same time, which know nothing of each other: the first of either are
+    taken for one, and so on. Nobody who has both made on the same cores can be sooner."""
+    with ThreadPoolExecutor(1) as pool:
+        ports = pool.submit(bare.ports, count)
+        runs = started(engine, count)
+        return [max(pair) for pair in zip(sorted(port["all"] for port in ports.result()), sorted(runs), strict=True)]
 
 
 def started(engine: Path, count: int) -> list[float]:
