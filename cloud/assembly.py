@@ -82,10 +82,11 @@ def _agents(world: World) -> list[Step]:
         ),
         Step("dhcp agent", partial(agents.start_dhcp, world), [f"open vswitch on {NETWORK}", "neutron's rpc server"]),
         Step("l3 agent", partial(agents.start_l3, world), [f"open vswitch on {NETWORK}", "neutron's rpc server"]),
+        Step("metadata agent", partial(agents.start_metadata, world), ["nodes and wires", "neutron's rpc server"]),
         Step(
             "reports of all agents",
             partial(agents.await_reports, world),
-            [*(f"switch agent on {name}" for name in _SWITCHES), "dhcp agent", "l3 agent"],
+            [*(f"switch agent on {name}" for name in _SWITCHES), "dhcp agent", "l3 agent", "metadata agent"],
         ),
         Step(
             "reports of cinder's services",

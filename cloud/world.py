@@ -221,5 +221,5 @@ def write_private(path: Path, text: str) -> None:
 def _secrets() -> dict[str, str]:
     names = [f"user/{user}" for user in (*PEOPLE, *SERVICE_USERS)]
     names += [f"database/{name}" for name in DATABASES]
-    names += ["rabbitmq", "erlang"]
+    names += ["rabbitmq", "erlang", "metadata"]
     return {name: secrets.token_urlsafe(18) for name in names}

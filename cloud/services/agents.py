@@ -1,4 +1,4 @@
-"""Neutron's agents: the switch's on every host, those of DHCP and routers on the network node."""
+"""Neutron's agents: the switch's on every host, those of DHCP, routers and metadata on the network node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from cloud.nodes import Node
 from cloud.services import mariadb, neutron, openvswitch, settings
 from cloud.world import NETWORK, World, write_private
 
-_ALL = [f"neutron-{kind}-agent" for kind in ("openvswitch", "dhcp", "l3")]
+_ALL = [f"neutron-{kind}-agent" for kind in ("openvswitch", "dhcp", "l3", "metadata")]
+#: Where Nova would answer, on the controller, for what is asked of 169.254.169.254. Nobody listens there, unless a test does.
+METADATA_PORT = 8775
 _INTERFACES: Settings = {
     "DEFAULT": {"interface_driver": "openvswitch"},
     "ovs": {"ovsdb_connection": openvswitch.CONNECTION, "datapath_type": "netdev", "integration_bridge": openvswitch.INTEGRATION},
@@ -43,8 +45,21 @@ def start_dhcp(world: World) -> bool:
 
 def start_l3(world: World) -> bool:
     """See that networks have routers."""
-    own: Settings = {"DEFAULT": {"agent_mode": "legacy", "enable_metadata_proxy": False}}
+    own: Settings = {"DEFAULT": {"agent_mode": "legacy"}}
     return daemons.start(world, _daemon(world, world.node(NETWORK), "l3", ini.merged(_INTERFACES, own)))
+
+
+def start_metadata(world: World) -> bool:
+    """See that what routers are asked at 169.254.169.254 is passed on, with the uuid of whoever asks."""
+    own: Settings = {
+        "DEFAULT": {
+            "nova_metadata_host": world.controller.address,
+            "nova_metadata_port": METADATA_PORT,
+            "metadata_proxy_shared_secret": world.secrets["metadata"],
+            "metadata_workers": 1,
+        }
+    }
+    return daemons.start(world, _daemon(world, world.node(NETWORK), "metadata", own))
 
 
 def await_reports(world: World) -> bool:

@@ -40,7 +40,7 @@ def test_the_catalog_has_a_place_for_containers(cloud: World, demo: Any) -> None
 def test_all_agents_of_neutron_are_alive(admin: Any) -> None:
     agents = {(agent.agent_type, agent.host) for agent in admin.network.agents() if agent.is_alive}
     switches = {("Open vSwitch agent", node) for node in ("network", "host-a", "host-b")}
-    assert agents == switches | {("DHCP agent", "network"), ("L3 agent", "network")}
+    assert agents == switches | {(f"{kind} agent", "network") for kind in ("DHCP", "L3", "Metadata")}
 
 
 def test_placement_takes_a_provider(admin: Any) -> None:

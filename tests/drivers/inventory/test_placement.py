@@ -63,6 +63,16 @@ def test_placement_is_not_asked_twice_about_a_host_that_has_not_changed(books: K
     assert placement.calls == []
 
 
+def test_what_others_have_changed_of_a_provider_is_changed_back_by_the_next_round(books: Kept, placement: FakePlacement) -> None:
+    name = books.host(cpus=8)
+    books.reconciler.run()
+    placement.provider(name)["inventories"]["VCPU"]["total"] = 1
+    placement.provider(name)["traits"].clear()
+    books.reconciler.run()
+    assert placement.provider(name)["inventories"]["VCPU"]["total"] == 8
+    assert placement.provider(name)["traits"] == [words.HOST]
+
+
 def test_what_a_host_has_no_more_is_taken_from_its_provider(books: Kept, placement: FakePlacement) -> None:
     name = books.host(cpu_dedicated_set=[2, 3], cpu_shared_set=[0, 1])
     books.reconciler.run()

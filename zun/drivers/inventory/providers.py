@@ -41,21 +41,21 @@ class Providers:
         self._traits: set[str] = set()
         self._lock = threading.Lock()
 
-    def forget(self) -> None:
-        """Look at all of them again the next time: others may have changed them."""
-        with self._lock:
-            # What it was called is what is needed to take it away.
-            self._known = {uuid: msgspec.structs.replace(known, traits=frozenset()) for uuid, known in self._known.items()}
+    def keep(self, hosts: Iterable[tuple[Host, bool]], *, again: bool = False) -> None:
+        """Write down every host, with whether it is disabled, unless that was done already; ``again`` looks whether others have changed it
+        since. One that cannot be written down is logged, and tried again the next time. Raises InventoryUnavailable."""
+        for host, disabled in hosts:
+            inventories, traits = words.inventories(host), words.traits(host, disabled)
+            wanted = inventories, traits, host.shared_with_nova
+            # Who only wants to know that all is well does not wait for who looks again.
+            if again or not self._is_written(host, wanted):
+                with self._lock:
+                    if again or not self._is_written(host, wanted):
+                        self._keep(host, inventories, traits)
 
-    def keep(self, hosts: Iterable[tuple[Host, bool]]) -> None:
-        """Write down every host, with whether it is disabled, unless that was done already. One that cannot be written down is logged, and
-        tried again the next time. Raises InventoryUnavailable."""
-        with self._lock:
-            for host, disabled in hosts:
-                known = self._known.get(host.uuid)
-                wanted = words.inventories(host), words.traits(host, disabled), host.shared_with_nova
-                if known is None or (known.inventories, known.traits, known.shared) != wanted:
-                    self._keep(host, *wanted[:2])
+    def _is_written(self, host: Host, wanted: tuple[Mapping[str, Any], frozenset[str], bool]) -> bool:
+        known = self._known.get(host.uuid)
+        return known is not None and (known.inventories, known.traits, known.shared) == wanted
 
     def leave(self, staying: Iterable[Host]) -> None:
         """Take away what was written down of hosts that are no more. What still is used is tried again. Raises InventoryUnavailable."""
@@ -163,7 +163,6 @@ class Providers:
 
     def ready(self) -> None:
         """See that the traits exist that every question names."""
-        with self._lock:
-            for trait in {words.HOST, words.DISABLED} - self._traits:
-                self._rest.make_trait(trait)
-                self._traits.add(trait)
+        for trait in {words.HOST, words.DISABLED} - self._traits:
+            self._rest.make_trait(trait)
+            self._traits.add(trait)

@@ -75,9 +75,7 @@ class Reconciler:
     def _round(self) -> None:
         now = self._clock()
         due = self._compared is None or now - self._compared >= self._every
-        if due:
-            self._providers.forget()
-        self.keep_hosts()
+        self.keep_hosts(again=due)
         while self._waiting:
             with self._lock:
                 consumer = next(iter(self._waiting))
@@ -96,13 +94,13 @@ class Reconciler:
             hosts = tx.find(Host)
         self._providers.leave(hosts)
 
-    def keep_hosts(self) -> None:
-        """Have Placement know every host as its row says."""
+    def keep_hosts(self, *, again: bool = False) -> None:
+        """Have Placement know every host as its row says; ``again`` where others may have changed what was written down."""
         with self._store.read() as tx:
             disabled = {service.host: service.disabled for service in tx.find(Service, {"binary": COMPUTE})}
             hosts = tx.find(Host)
         self._providers.ready()
-        self._providers.keep((host, disabled.get(host.hostname, True)) for host in hosts)
+        self._providers.keep([(host, disabled.get(host.hostname, True)) for host in hosts], again=again)
 
     # -- everybody -------------------------------------------------------------------------------
 
