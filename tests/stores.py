@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.compiled import remembering
 from zun.db import migrate
 from zun.db.store import SqlStore
 
@@ -41,7 +42,7 @@ def make_store() -> Iterator[Callable[..., SqlStore]]:
     made: list[SqlStore] = []
 
     def make(clock: Callable[[], datetime] = now) -> SqlStore:
-        made.append(SqlStore(fresh(folder / f"{len(made)}.sqlite"), clock, durable=False))
+        made.append(SqlStore(remembering(fresh(folder / f"{len(made)}.sqlite")), clock, durable=False))
         return made[-1]
 
     yield make

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.compiled import remembering
 from tests.glances import Glance, connecting
 from tests.hands import Clock, Engine, HandPulse, Killed
 from tests.life import PACE, Life
@@ -121,7 +122,7 @@ class World:
         #: by host, anew for each life; the conductor's is called so
         self.volumes = volumes or (lambda host: LocalVolumes(folder / host))
         self.rules = rules
-        self._sql = SqlStore(fresh(folder / "world.sqlite"), self.clock, durable=False)
+        self._sql = SqlStore(remembering(fresh(folder / "world.sqlite")), self.clock, durable=False)
         self.store = wrap(self._sql)
         self.engines = {host: self._engine() for host in hosts}
         self.lives: dict[str, Life] = {}
