@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -131,6 +132,8 @@ def configured(here: World, **changes: Any) -> cfg.ConfigOpts:
     file = settings.folder(here.node(os.environ["SUITE_NODE"]), "zun") / "zun.conf"
     conf = zun_conf.new()
     conf(["--config-file", str(file)], project="zun", default_config_files=[])
+    # Else the node's own agent would look after it, and find that nobody knows what is plugged here.
+    conf.set_override("state_path", tempfile.mkdtemp(prefix="zun-suite-"))
     for name, value in changes.items():
         conf.set_override(name, value, group="neutron" if name == "vif_plugging_timeout" else None)
     return conf

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.drivers.network.neutrons import FakeNeutron, FakeWires
 from tests.hands import Killed
@@ -14,6 +16,7 @@ from tests.world import ME, World
 from zun import errors
 from zun.compute.verbs import SAGAS
 from zun.domain.container import Container
+from zun.domain.host import COMPUTE, Service
 from zun.domain.lifecycle import Status
 from zun.drivers.network.activity import Activity
 from zun.drivers.network.names import Names
@@ -165,6 +168,46 @@ def test_a_deletion_does_not_wait_for_a_port_that_is_not_active(place: Place, wh
     world.settle()
     assert world.containers() == []
     assert reasons == []
+    is_gone(place)
+
+
+@pytest.mark.parametrize("away", ["neutron", "switch"])
+def test_what_a_forced_deletion_could_not_take_away_is_taken_away_by_the_next_scan(place: Place, away: str) -> None:
+    container, living = place.world.create(exposed_ports={"80/tcp": {}}), place.world.create()
+
+    def refused(*_: Any, **__: Any) -> Any:
+        raise errors.NetworkUnavailable(reason="away") if away == "neutron" else errors.WiringFailed(port="any", reason="away")
+
+    part, name = (place.neutron, "ports") if away == "neutron" else (place.wires, "disconnect")
+    there = getattr(part, name)
+    setattr(part, name, refused)
+    place.world.delete(container, force=True)
+    assert place.world.container(container.uuid) is None
+    place.world.scans()
+    assert (len(place.neutron.known_ports), len(place.wires.wires)) == (2, 1 if away == "neutron" else 2)
+    setattr(part, name, there)
+    place.world.restart()
+    place.world.settle()
+    place.world.scans()
+    assert [port.device_id for port in place.neutron.known_ports.values()] == [living.uuid]
+    is_sound(place, living)
+
+
+def test_wires_of_what_is_gone_with_its_engine_are_cut_when_the_host_returns(place: Place) -> None:
+    """It was deleted while the host was down, and the host's engine has forgotten it, too."""
+    container = place.world.create()
+    place.world.kill()
+    place.world.engines["one"].things.clear()
+    with place.world.store.write() as tx:
+        (service,) = tx.find(Service, {"binary": COMPUTE})
+        tx.save(replace(service, forced_down=True))
+    place.world.delete(container, force=True, settle=False)
+    for _ in range(2):
+        place.world.leavings.run()
+    assert (place.world.container(container.uuid), len(place.wires.wires)) == (None, 1)
+    place.world.begin()
+    place.world.settle()
+    place.world.scans()
     is_gone(place)
 
 

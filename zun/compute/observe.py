@@ -126,7 +126,8 @@ class Watch:
             alive = found is not None and found.state in (EngineState.RUNNING, EngineState.PAUSED)
             if found is None or not book.looks_as_told(entry, found) or (alive and sandbox not in running) or uuid in again:
                 self._lanes.put(sandbox, partial(self.look, uuid))
-        self._scan_volumes()
+        self._scan_leavings("volumes", self._volumes.left, self._volumes.clean)
+        self._scan_leavings("wires", self._network.here, self._network.clean)
         strangers = sorted({line.sandbox_uuid for line in seen} - charges)
         if strangers:
             for sandbox in self._conductor.unknown(self._host, strangers):
@@ -143,29 +144,29 @@ class Watch:
             for container in self._conductor.unknown_containers(self._host, strange):
                 self._lanes.put(inside[container], partial(self._remove_strange_container, container))
 
-    def _scan_volumes(self) -> None:
+    def _scan_leavings(self, what: str, here: Callable[[], list[str]], clean: Callable[[str], None]) -> None:
         """Take off what was somebody's of whom no row knows: what a forced deletion, or one while this host was down, has left."""
         try:
-            strange = [owner for owner in self._volumes.left() if self._is_strange(owner)]
-        except errors.ZunError as error:
-            LOG.warning("what volumes are here cannot be seen: %s", error)
+            strange = [owner for owner in here() if self._is_strange(owner)]
+        except (errors.ZunError, OSError) as error:
+            LOG.warning("what %s are here cannot be seen: %s", what, error)
             return
         if strange:
             nobodys = set(self._conductor.unknown(self._host, strange)) & set(self._conductor.unknown_containers(self._host, strange))
             for owner in sorted(nobodys):
-                self._lanes.put(owner, partial(self._clean, owner))
+                self._lanes.put(owner, partial(self._clean, what, owner, clean))
 
     def _is_strange(self, owner: str) -> bool:
         return self._book.entry(owner) is None and self._book.sandbox(owner) is None
 
-    def _clean(self, owner: str) -> None:
+    def _clean(self, what: str, owner: str, clean: Callable[[str], None]) -> None:
         if not self._is_strange(owner):
             return
-        LOG.warning("volumes of %s are here and no row knows it: taken off", owner)
+        LOG.warning("%s of %s are here and no row knows it: taken off", what, owner)
         try:
-            self._volumes.clean(owner)
+            clean(owner)
         except errors.ZunError as error:
-            LOG.warning("the volumes of %s are taken off later: %s", owner, error)
+            LOG.warning("the %s of %s are taken off later: %s", what, owner, error)
 
     def _remove_strange_container(self, container_uuid: str) -> None:
         if self._book.entry(container_uuid) is None:
@@ -178,7 +179,7 @@ class Watch:
             return
         LOG.warning("sandbox %s carries our mark and no row knows it: removed", sandbox_uuid)
         for device in sorted(devices):
-            self._network.unplug(device)
+            self._network.clean(device)
         self._runtime.remove_sandbox(sandbox_uuid)
 
     def _see_to_wires(self) -> None:

@@ -127,6 +127,23 @@ class NetworkSuite:
         network.unplug(device)
         assert network.left([*others, device]) == []
 
+    def test_what_is_here_is_known_and_can_be_taken_off_by_whoever_comes_later(
+        self, network: Network, ground: Ground, device: str, plugged: Callable[..., Any]
+    ) -> None:
+        assert device not in network.here()
+        plugged(nets=[{"network": ground.network()}, {"port": ground.port(ground.network())}], exposed_ports={"80/tcp": {}})
+        assert device in network.here()
+        network.clean(device)
+        network.clean(device)
+        assert (ground.left(device), device in network.here()) == ([], False)
+
+    def test_what_was_only_begun_is_here_too(self, network: Network, ground: Ground, device: str) -> None:
+        sandbox = network.choose(wish(ground, nets=[{"network": ground.network()}]), external=False)
+        network.begin(sandbox, device, again=False)
+        assert device in network.here()
+        network.unplug(device)
+        assert device not in network.here()
+
     def test_a_port_of_the_users_is_given_back(self, network: Network, ground: Ground, device: str, plugged: Callable[..., Any]) -> None:
         port = ground.port(ground.network())
         _, _, given = plugged(nets=[{"port": port}])

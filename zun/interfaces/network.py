@@ -89,6 +89,12 @@ class Network(Protocol):
     def unplug(self, device: str) -> None:
         """Take everything away; may be repeated, and succeeds when the sandbox is gone."""
 
+    def here(self) -> list[str]:
+        """The devices of whom there is something on this host, or may be."""
+
+    def clean(self, device: str) -> None:
+        """Take all of a device off this host, of whom nobody knows any more here; may be repeated."""
+
     def release(self, device: str) -> None:
         """Give back to the network service what a device has, although the host that has it is not heard of; may be repeated. Called by
         conductors."""

@@ -194,6 +194,9 @@ class FakeWires:
         self.wires.pop(port_id, None)
         self.laid.pop(port_id, None)
 
+    def begun(self, device: str) -> list[str]:
+        return self.left(device)
+
     def left(self, device: str) -> list[str]:
         return [port for port, of in [*self.laid.items(), *((port, of) for port, (of, _) in self.wires.items())] if of == device]
 

@@ -260,3 +260,45 @@ def test_a_hardware_address_that_somebody_else_has_by_chance_is_none_of_ours(
     network.begin(sandbox, one, again=False)
     (ours,) = neutron.ports(device_id=one)
     assert ours.mac != theirs.mac
+
+
+def test_wires_are_cut_though_neutron_is_away(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron, wires: FakeWires) -> None:
+    one = device()
+    plug(network, ground, one, nets=[{"network": ground.network()}])
+    there, neutron.ports = neutron.ports, _away  # type: ignore[method-assign]
+    for take_away in (network.unplug, network.clean):
+        with pytest.raises(errors.NetworkUnavailable):
+            take_away(one)
+        assert wires.wires == {}
+        assert network.here() == [one], "its port is to be given back still"
+    neutron.ports = there  # type: ignore[method-assign]
+    network.clean(one)
+    assert (neutron.known_ports, network.here()) == ({}, [])
+
+
+def test_what_is_on_another_host_by_now_is_left_alone_there(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    one, exposed = device(), {"80/tcp": {}}
+    plug(network, ground, one, nets=[{"network": ground.network()}], exposed_ports=exposed)
+    (port,) = neutron.known_ports.values()
+    neutron.known_ports[port.id] = replace(port, host="another")
+    network.clean(one)
+    assert (list(neutron.known_ports), len(neutron.known_groups)) == ([port.id], 1)
+
+
+def test_a_wire_of_which_only_the_host_knows_is_cut(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    """An agent was killed before the switch had it, and the port is deleted."""
+
+    class Unplugged(FakeWires):
+        def left(self, device: str) -> list[str]:
+            return []
+
+        def begun(self, device: str) -> list[str]:
+            return super().left(device)
+
+    one, wires = device(), Unplugged(neutron)
+    network._made.append(wires)
+    sandbox = network.choose(wish(ground, nets=[{"network": ground.network()}]), external=False)
+    network.begin(sandbox, one, again=False)
+    neutron.known_ports.clear()
+    network.unplug(one)
+    assert wires.laid == {}

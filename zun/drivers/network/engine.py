@@ -64,6 +64,13 @@ class EngineNetwork:
     def unplug(self, device: str) -> None:
         """The engine does it when it removes the sandbox."""
 
+    def here(self) -> list[str]:
+        """Nothing but sandboxes, of which the engine tells."""
+        return []
+
+    def clean(self, device: str) -> None:
+        """The engine does it when it removes the sandbox."""
+
     def release(self, device: str) -> None:
         """All of it is on the host."""
 

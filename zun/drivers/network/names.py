@@ -1,4 +1,7 @@
-"""How names are known in a sandbox of Neutron's: two files of its own, which are written in place, because containers hold on to them."""
+"""How names are known in a sandbox of Neutron's: two files of its own, which are written in place, because containers hold on to them.
+
+Their folder is there from before anything is made for a sandbox until nothing is left of it: by it the host knows whom it has plugged.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,7 @@ class Names:
 
     def write(self, device: str, hostname: str | None, addresses: Sequence[str], servers: Sequence[str], domains: Sequence[str]) -> None:
         """Say who the sandbox is and whom it asks. Raises OSError."""
-        place = self._folder / device
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place = self.begin(device)
         lines = [f"nameserver {server}\n" for server in list(dict.fromkeys(servers))[:_MOST_SERVERS]]
         found = list(dict.fromkeys(domain.rstrip(".") for domain in domains if domain.strip(".")))
         if found:
@@ -31,10 +33,20 @@ class Names:
         _put(place / "resolv.conf", "".join(lines))
         _put(place / "hosts", _HOSTS + "".join(f"{address}\t{hostname}\n" for address in addresses if hostname))
 
+    def begin(self, device: str) -> Path:
+        """There will be something of it here. Returns where. Raises OSError."""
+        place = self._folder / device
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return place
+
     def binds(self, device: str) -> list[Bind]:
         """Where containers see them."""
         place = self._folder / device
         return [Bind(source=str(place / name), destination=f"/etc/{name}") for name in ("resolv.conf", "hosts") if (place / name).exists()]
+
+    def devices(self) -> list[str]:
+        """Who has something here, or may have. Raises OSError."""
+        return sorted(path.name for path in self._folder.iterdir()) if self._folder.is_dir() else []
 
     def remove(self, device: str) -> None:
         """Remove them; gone already is as good."""

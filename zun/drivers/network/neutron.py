@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from zun import errors
@@ -74,6 +74,7 @@ class NeutronNetwork:
     def begin(self, sandbox: Sandbox, device: str, *, again: bool) -> None:
         """Make the ports and lay this host's ends of their wires: that is what Neutron's agents wait for, not the sandbox's."""
         if sandbox.engine_id is None:
+            self._remember(device)
             ports = self._ports.ensure(sandbox, device, again=again)
             for port in ports:
                 self._wires.lay(port, device)
@@ -117,14 +118,29 @@ class NeutronNetwork:
             self._detach(device, wish["network"])
 
     def unplug(self, device: str) -> None:
-        """Wires first, so that a port that somebody has deleted leaves nothing behind."""
+        """Wires first: whether somebody has deleted a port, and whether Neutron answers, nothing is left on this host."""
         self._begun.pop(device, None)
+        self._cut(device, [*self._wires.left(device), *self._wires.begun(device)])
         ports = self._ports.of(device)
-        for port_id in {port.id for port in ports} | set(self._wires.left(device)):
-            self._wires.disconnect(port_id, device)
+        self._cut(device, [port.id for port in ports])
         for port in ports:
             self._ports.release(port)
         self._ports.remove_group(device)
+        self._names.remove(device)
+
+    def here(self) -> list[str]:
+        """By what was written down here before anything was done: others plug at the same switch."""
+        return self._names.devices()
+
+    def clean(self, device: str) -> None:
+        """See the Protocol. It is elsewhere, perhaps: what is not of this host is left alone."""
+        self._cut(device, [*self._wires.left(device), *self._wires.begun(device)])
+        ports = self._ports.of(device)
+        for port in ports:
+            if port.host == self._ports.host:
+                self._ports.release(port)
+        if all(port.host == self._ports.host for port in ports):
+            self._ports.remove_group(device)
         self._names.remove(device)
 
     def release(self, device: str) -> None:
@@ -143,6 +159,10 @@ class NeutronNetwork:
 
     # -- how -------------------------------------------------------------------------------------
 
+    def _cut(self, device: str, port_ids: Iterable[str]) -> None:
+        for port_id in dict.fromkeys(port_ids):
+            self._wires.disconnect(port_id, device)
+
     def _detach(self, device: str, network_id: str) -> None:
         for port in self._ports.of(device):
             if port.network_id == network_id:
@@ -158,6 +178,7 @@ class NeutronNetwork:
 
     def _connect(self, sandbox: Sandbox, device: str, state: SandboxState, ports: list[Port]) -> Plugged:
         """Have a wire to each port, and the names."""
+        self._remember(device)
         facts = {port.network_id: self._facts.network(port.network_id, {uuid for uuid, _ in port.fixed_ips}) for port in ports}
         nets = {uuid: net for uuid, (net, _) in facts.items()}
         subnets = {uuid: found for uuid, (_, found) in facts.items()}
@@ -167,6 +188,12 @@ class NeutronNetwork:
         own = [port for port in ports if port.own]
         groups = list(dict.fromkeys(group for port in own for group in port.security_groups))
         return Plugged(addresses=_addresses(ports), security_groups=groups if ports else [], awaited=[port.id for port in ports])
+
+    def _remember(self, device: str) -> None:
+        try:
+            self._names.begin(device)
+        except OSError as error:
+            raise errors.WiringFailed(port=device, reason=f"it cannot be written down: {error}") from error
 
     def _write_names(
         self,

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from pyroute2 import IPRoute, NetlinkError
 from zun import errors
 from zun.drivers.network import inside
 from zun.drivers.network.cloud import Port
+from zun.drivers.network.notes import Notes
 from zun.drivers.network.vif import Interface
 from zun.interfaces.runtime import SandboxState
 
@@ -46,9 +48,10 @@ def _check(port: Port) -> None:
 class OvsWires:
     """Implements :class:`zun.drivers.network.vif.Wires`."""
 
-    def __init__(self, plugin: Any, bridge: str) -> None:
+    def __init__(self, plugin: Any, bridge: str, notes: Notes) -> None:
         """``plugin`` is os-vif's for Open vSwitch."""
         self._plugin = plugin
+        self._notes = notes
         self._bridge = bridge
         self._lock = threading.Lock()
 
@@ -57,6 +60,7 @@ class OvsWires:
         _check(port)
 
         def wire() -> None:
+            self._notes.begin(device, port.id)
             name = tap(port.id)
             with IPRoute() as ip:
                 if not ip.link_lookup(ifname=name):
@@ -73,6 +77,7 @@ class OvsWires:
         wanted = replace(wanted, plain_checksums=plain)
 
         def wire() -> None:
+            self._notes.begin(device, port.id)
             self._pair(port, state, wanted)
             for refused in inside.run(state, lambda: inside.configure(wanted)):
                 LOG.warning("port %s: the kernel refuses the route to %s", port.id, refused)
@@ -94,6 +99,7 @@ class OvsWires:
             with self._lock:
                 self._plugin.unplug(*self._vif(Port(id=port_id, network_id=port_id, project_id=""), device, 0))
             self._remove(tap(port_id))
+            self._notes.end(device, port_id)
 
         self._trying(port_id, cut)
 
@@ -101,6 +107,10 @@ class OvsWires:
         """See the Protocol."""
         with self._lock:
             return self._trying("?", lambda: self._plugged(device))
+
+    def begun(self, device: str) -> list[str]:
+        """See the Protocol."""
+        return self._trying("?", lambda: self._notes.of(device))
 
     def _plugged(self, device: str) -> list[str]:
         api = self._plugin.ovsdb.ovsdb
@@ -184,4 +194,4 @@ def wires(conf: Any, bridge: str) -> OvsWires:
         # Who may do everything needs no helper that may.
         privsep.vif_plug.set_client_mode(False)
     conf.register_opts(OvsPlugin.CONFIG_OPTS, "os_vif_ovs")
-    return OvsWires(OvsPlugin(conf.os_vif_ovs), bridge)
+    return OvsWires(OvsPlugin(conf.os_vif_ovs), bridge, Notes(Path(conf.state_path) / "wires"))

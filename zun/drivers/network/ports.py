@@ -35,7 +35,7 @@ class Ports:
     def __init__(self, neutron: Neutron, *, host: str) -> None:
         """``host`` is the name by which Neutron's agent knows this host."""
         self._neutron = neutron
-        self._host = host
+        self.host = host
 
     def of(self, device: str) -> list[Port]:
         """The ports of a device, in the order of their interfaces. Anybody may write a device's uuid on a port of his own: that makes it
@@ -73,11 +73,11 @@ class Ports:
         port = next((port for port in known if port.network_id == net["network"]), None)
         if port is None:
             port = self._take(net["port"], device, interface) if "port" in net else self._make(sandbox, device, net, interface, groups)
-        if port.host != self._host or port.vif_type in wishes.UNBOUND:
+        if port.host != self.host or port.vif_type in wishes.UNBOUND:
             # Nobody waited for the answer to the call that made it, perhaps, and it is not bound yet.
-            port = self._neutron.change_port(port, {"binding_host_id": self._host})
+            port = self._neutron.change_port(port, {"binding_host_id": self.host})
         if port.vif_type == BINDING_FAILED:
-            raise errors.BindingFailed(port=port.id, host=self._host, reason="no mechanism of Neutron's can bind it there.")
+            raise errors.BindingFailed(port=port.id, host=self.host, reason="no mechanism of Neutron's can bind it there.")
         return port
 
     def _make(self, sandbox: Sandbox, device: str, net: Mapping[str, Any], interface: str, groups: list[str]) -> Port:
@@ -86,7 +86,7 @@ class Ports:
             "project_id": sandbox.project_id,
             "device_id": device,
             "device_owner": OWNER,
-            "binding_host_id": self._host,
+            "binding_host_id": self.host,
             "binding_profile": {OWN: True, INTERFACE: interface},
         }
         fixed = [{"ip_address": net[key]} for key in ("v4-fixed-ip", "v6-fixed-ip") if net.get(key)]
@@ -109,7 +109,7 @@ class Ports:
         body = {
             "device_id": device,
             "device_owner": OWNER,
-            "binding_host_id": self._host,
+            "binding_host_id": self.host,
             "binding_profile": {**port.profile, INTERFACE: interface},
         }
         return self._neutron.change_port(port, body, unchanged=True)

@@ -42,3 +42,6 @@ class Wires(Protocol):
 
     def left(self, device: str) -> list[str]:
         """The uuids of the ports to which there is a wire for this device, or the rest of one."""
+
+    def begun(self, device: str) -> list[str]:
+        """The uuids of the ports to which a wire was ever begun here for this device, and not removed since, whatever is there."""
