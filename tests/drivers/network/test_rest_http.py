@@ -1,4 +1,4 @@
-"""Neutron by openstacksdk, with a Neutron that is played over HTTP: questions about many devices, and changes that change nothing."""
+"""Neutron over HTTP, with a Neutron that is played over HTTP: questions about many devices, and changes that change nothing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 
 from zun import errors
 from zun.drivers.network.ports import Ports, group_name
-from zun.drivers.network.sdk import SdkNeutron
+from zun.drivers.network.rest import RestNeutron
 
-pytest.importorskip("openstack")
+pytest.importorskip("keystoneauth1")
 
 MARKS = {"zun_own": True, "zun_interface": "eth0"}
 
@@ -103,9 +103,8 @@ def played() -> Iterator[Played]:
 
 
 @pytest.fixture
-def neutron(played: Played) -> SdkNeutron:
-    from keystoneauth1 import plugin, session
-    from openstack import connection
+def neutron(played: Played) -> RestNeutron:
+    from keystoneauth1 import adapter, plugin, session
 
     class Account(plugin.BaseAuthPlugin):
         def get_token(self, session: Any, **_: Any) -> str:
@@ -115,11 +114,11 @@ def neutron(played: Played) -> SdkNeutron:
             return played.url
 
     known = session.Session(auth=Account(), timeout=5)
-    return SdkNeutron(lambda: connection.Connection(session=known, network_endpoint_override=played.url))
+    return RestNeutron(lambda: adapter.Adapter(known, service_type="network", endpoint_override=played.url, raise_exc=False))
 
 
 @pytest.fixture
-def ports(neutron: SdkNeutron) -> Ports:
+def ports(neutron: RestNeutron) -> Ports:
     return Ports(neutron, host="here")
 
 
@@ -145,7 +144,7 @@ def test_what_is_left_is_given_back(played: Played, ports: Ports) -> None:
 
 
 @pytest.mark.parametrize("description", ["", "mine", "m" * 255, "m" * 254 + " "])
-def test_an_agent_is_told_of_a_change_of_which_nothing_remains(played: Played, neutron: SdkNeutron, description: str) -> None:
+def test_an_agent_is_told_of_a_change_of_which_nothing_remains(played: Played, neutron: RestNeutron, description: str) -> None:
     port = played.port("00000000-0000-4000-8000-000000000001", **MARKS)
     played.rows["ports"][0]["description"] = description
     neutron.remind(port)
@@ -156,14 +155,14 @@ def test_an_agent_is_told_of_a_change_of_which_nothing_remains(played: Played, n
     assert played.rows["ports"][0]["description"] == description
 
 
-def test_what_a_user_writes_meanwhile_is_not_taken_back(played: Played, neutron: SdkNeutron) -> None:
+def test_what_a_user_writes_meanwhile_is_not_taken_back(played: Played, neutron: RestNeutron) -> None:
     port = played.port("00000000-0000-4000-8000-000000000001", **MARKS)
     played.meddlers = [{"description": "his own"}]
     neutron.remind(port)
     assert played.rows["ports"][0]["description"] == "his own"
 
 
-def test_an_agent_may_be_quicker_than_the_change_back(played: Played, neutron: SdkNeutron) -> None:
+def test_an_agent_may_be_quicker_than_the_change_back(played: Played, neutron: RestNeutron) -> None:
     port = played.port("00000000-0000-4000-8000-000000000001", **MARKS)
     played.rows["ports"][0]["description"] = "mine"
     played.meddlers = [{"status": "ACTIVE"}]
@@ -171,7 +170,7 @@ def test_an_agent_may_be_quicker_than_the_change_back(played: Played, neutron: S
     assert (played.rows["ports"][0]["description"], played.rows["ports"][0]["status"]) == ("mine", "ACTIVE")
 
 
-def test_of_a_port_that_is_gone_nobody_is_reminded(played: Played, neutron: SdkNeutron) -> None:
+def test_of_a_port_that_is_gone_nobody_is_reminded(played: Played, neutron: RestNeutron) -> None:
     neutron.remind("port-of-nobody")
     assert {method for method, _ in played.asked} == {"GET"}
 

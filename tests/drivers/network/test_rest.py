@@ -1,4 +1,4 @@
-"""What the driver makes of openstacksdk's answers, where no Neutron is needed to see it."""
+"""How many ports Neutron is asked for at once."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ import pytest
 
 from zun import errors
 
-exceptions = pytest.importorskip("openstack.exceptions")
+exceptions = pytest.importorskip("keystoneauth1.exceptions")
 
-from zun.drivers.network.sdk import SdkNeutron  # noqa: E402
+from zun.drivers.network.rest import RestNeutron  # noqa: E402
 
 
-def neutron(create: Any, parallel: int) -> SdkNeutron:
-    """One that makes ports so."""
-    network = SimpleNamespace(create_port=create)
-    return SdkNeutron(lambda: SimpleNamespace(network=network), parallel=parallel)
+def neutron(request: Any, parallel: int) -> RestNeutron:
+    """One that is asked so."""
+    return RestNeutron(lambda: SimpleNamespace(request=request), parallel=parallel)
 
 
 def test_no_more_ports_are_made_at_once_than_it_was_told() -> None:
     inside, most = threading.Semaphore(2), []
 
-    def create(**body: Any) -> Any:
+    def request(*_: Any, **more: Any) -> Any:
         most.append(inside.acquire(blocking=False))
         try:
-            raise exceptions.HttpException("no", http_status=503)
+            raise exceptions.ConnectFailure("no")
         finally:
             if most[-1]:
                 inside.release()
 
-    asked = neutron(create, parallel=2)
+    asked = neutron(request, parallel=2)
 
     def make() -> None:
         with pytest.raises(errors.NetworkUnavailable):

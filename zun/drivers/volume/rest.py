@@ -1,15 +1,13 @@
-"""Cinder by openstacksdk. Every call carries a service token: without one Cinder would ask Nova whether an attachment may be deleted."""
+"""Cinder over HTTP. Every call carries a service token: without one Cinder would ask Nova whether an attachment may be deleted."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import Any
 
 from keystoneauth1 import exceptions as keystone
-from openstack import exceptions as sdk
 
 from zun import errors
 from zun.drivers.volume.cloud import BEGUN, Attachment, Volume
@@ -27,38 +25,27 @@ _SERVICE_TOKEN = "X-Service-Token"  # noqa: S105 - the name of a header
 def _asking() -> Iterator[None]:
     try:
         yield
-    except sdk.HttpException as error:
-        if error.status_code in _PASSING or error.status_code is None:
-            raise errors.VolumesUnavailable(reason=_said(error)) from error
-        raise errors.VolumesRefused(reason=_said(error)) from error
-    except (sdk.SDKException, keystone.ClientException) as error:
+    except (keystone.ClientException, ValueError) as error:
         # No connection, no token, no endpoint: whatever it is, Cinder has not been asked.
-        raise errors.VolumesUnavailable(reason=_said(error)) from error
+        raise errors.VolumesUnavailable(reason=type(error).__name__) from error
 
 
-def _said(error: Exception) -> str:
-    """What was said, without the address that was asked."""
-    details = getattr(error, "details", None)
-    if details:
-        return str(details)[:500]
-    return type(error).__name__
-
-
-class SdkCinder:
+class RestCinder:
     """Implements :class:`zun.drivers.volume.cloud.Cinder`. Safe for several threads."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
-        """``connect`` makes a connection of openstacksdk; it is called when something is asked for the first time."""
+        """``connect`` makes an adapter of keystoneauth, which finds the endpoint and keeps to the deadline of a call; it is called when
+        something is asked for the first time."""
         self._connect = connect
         self._lock = threading.Lock()
-        self._connection: Any = None
+        self._adapter: Any = None
 
     @property
-    def _proxy(self) -> Any:
+    def _reached(self) -> Any:
         with self._lock:
-            if self._connection is None:
-                self._connection = self._connect()
-            return self._connection.block_storage
+            if self._adapter is None:
+                self._adapter = self._connect()
+            return self._adapter
 
     def volume(self, volume_id: str) -> Volume | None:
         """See the Protocol."""
@@ -78,19 +65,17 @@ class SdkCinder:
     def make_volume(self, body: Mapping[str, Any], project_id: str, token: str) -> Volume:
         """See the Protocol."""
         with _asking():
-            proxy = self._proxy
+            adapter = self._reached
             # Where endpoints name the project, it is the one of who asks; the catalog that we see names ours.
-            base, own = str(proxy.get_endpoint()).rstrip("/"), str(proxy.get_project_id())
+            base, own = str(adapter.get_endpoint()).rstrip("/"), str(adapter.get_project_id())
             if base.endswith(own):
                 base = base.removesuffix(own) + project_id
-            service = proxy.session.auth.get_headers(proxy.session)[_SERVICE_TOKEN]
+            service = adapter.session.auth.get_headers(adapter.session)[_SERVICE_TOKEN]
             headers = {"X-Auth-Token": token, _SERVICE_TOKEN: service}
-            answer = proxy.post(f"{base}/volumes", json={"volume": dict(body)}, headers=headers, authenticated=False)
+            answer = adapter.post(f"{base}/volumes", json={"volume": dict(body)}, headers=headers, authenticated=False)
             if answer.status_code in (401, 403, 413):
-                said = _said(sdk.HttpException(response=answer, details=_message(answer)))
-                raise errors.NewVolumeForbidden(size=body["size"], reason=said)
-            sdk.raise_from_response(answer)
-            return _volume(answer.json()["volume"])
+                raise errors.NewVolumeForbidden(size=body["size"], reason=_message(answer))
+            return _volume(_well(answer).json()["volume"])
 
     def delete_volume(self, volume_id: str) -> None:
         """See the Protocol."""
@@ -155,25 +140,26 @@ class SdkCinder:
 
     def _ask(self, method: str, path: str, *, absent: bool = False, **more: Any) -> Any:
         """The answer; with ``absent`` None where there is no such thing."""
-        answer = self._proxy.request(path, method, microversion=_ATTACHMENTS, **more)
+        answer = self._reached.request(path, method, microversion=_ATTACHMENTS, **more)
         if absent and answer.status_code == 404:
             return None
-        sdk.raise_from_response(answer)
-        return answer.json() if answer.content else {}
+        return _well(answer).json() if answer.content else {}
 
 
-def connection(session: Any, conf: Any) -> partial[Any]:
-    """What makes a connection: by a session of keystoneauth, and the section ``[cinder]`` of ``conf``."""
-    from openstack import connection as connections
-
-    return partial(connections.Connection, session=session, oslo_conf=conf, service_types={"block-storage"})
+def _well(answer: Any) -> Any:
+    """The answer, if it is none of a refusal. Raises VolumesUnavailable, VolumesRefused."""
+    if answer.status_code in _PASSING:
+        raise errors.VolumesUnavailable(reason=_message(answer))
+    if answer.status_code >= 400:
+        raise errors.VolumesRefused(reason=_message(answer))
+    return answer
 
 
 def _message(answer: Any) -> str:
     """Cinder's own sentence."""
     try:
         told = next(iter(answer.json().values()))
-        return str(told["message"])
+        return str(told["message"])[:500]
     except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
         return f"Cinder answered {answer.status_code}."
 
