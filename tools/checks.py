@@ -38,8 +38,10 @@ CLOUD_TESTS = "tests/cloud"
 FAULT_TESTS = "tests/cloud/faults"
 #: Files of tests go to processes of their own, each with servers of its own: most of their time is waiting.
 _SPREAD = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
-#: On one cloud, each process as a user of its own.
+#: On one cloud, each process as users of its own.
 _SPREAD_ON_CLOUD = ("--on-cloud", "--numprocesses=2", "--dist=worksteal")
+#: The same, file by file; what disturbs others is left for a process that is alone.
+_FILES_ON_CLOUD = ("--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder", "-m", "not whole")
 #: Short, because sockets lie below it.
 _TEMPORARY = Path(tempfile.gettempdir())
 _PREFIX = "zt-"
@@ -97,7 +99,8 @@ def _on_the_cloud(venv: Environment, variables: Mapping[str, str], progress: Pro
     if begun[1] == 0:
         pytest = [venv.program("python"), "-m", "pytest"]
         for check in (
-            Check("tests on the cloud (pytest)", [*pytest, CLOUD_TESTS, f"--ignore={FAULT_TESTS}"]),
+            Check("tests on the cloud (pytest)", [*pytest, *_FILES_ON_CLOUD, CLOUD_TESTS, f"--ignore={FAULT_TESTS}"]),
+            Check("tests on the cloud that disturb others (pytest)", [*pytest, "-m", "whole", CLOUD_TESTS, f"--ignore={FAULT_TESTS}"]),
             Check("the contract and the official clients (pytest --on-cloud)", [*pytest, *_SPREAD_ON_CLOUD, *_with_keystone()]),
             Check("zun-tempest-plugin (python -m cloud.tempest)", [sys.executable, "-m", "cloud.tempest"]),
             # Last: the cloud's own services need some time to find back to each other after that.

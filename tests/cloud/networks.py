@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -62,16 +63,25 @@ def group(demo: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def left(cloud: World, admin: Any) -> Callable[[], list[str]]:
-    """What there is of containers' networks anywhere, of those that came after the test began."""
+def left(cloud: World, admin: Any, demo: Any) -> Callable[[], list[str]]:
+    """What there is of containers' networks anywhere, of those that came after the test began, and are not another project's."""
+    mine = {admin.current_project_id, demo.current_project_id}
+
+    def others(ports: list[Any]) -> set[str]:
+        return {f"tap{port.id}"[:14] for port in ports if port.project_id not in mine}
 
     def count() -> list[str]:
-        found = [port.id for port in admin.network.ports() if port.device_owner == "compute:zun"]
-        found += [group.name for group in admin.network.security_groups() if group.name.startswith("zun-")]
+        ports = list(admin.network.ports(device_owner="compute:zun"))
+        found = [port.id for port in ports if port.project_id in mine]
+        groups = [group for group in admin.network.security_groups() if group.project_id in mine]
+        found += [group.name for group in groups if group.name.startswith("zun-")]
+        taps = []
         for host in cloud.hosts:
-            found += [line for line in host.run("ovs-vsctl", "list-ports", "br-int").split() if line.startswith("tap")]
-            found += [line.split()[0] for line in host.run("ip", "-brief", "link").splitlines() if line.startswith("tap")]
-        return found
+            taps += [line for line in host.run("ovs-vsctl", "list-ports", "br-int").split() if line.startswith("tap")]
+            taps += [line.split()[0] for line in host.run("ip", "-brief", "link").splitlines() if line.startswith("tap")]
+        # A port is there before its wires are, and after them: seen before, or seen now.
+        known = others(ports) | others(list(admin.network.ports(device_owner="compute:zun")))
+        return found + [tap for tap in taps if tap.partition("@")[0] not in known]
 
     before = count()
     return lambda: [each for each in count() if each not in before]
@@ -83,6 +93,36 @@ def soon(ask: Callable[[], Any], wanted: Any) -> Any:
     while (heard := ask()) != wanted and time.monotonic() < until:
         time.sleep(0.2)
     return heard
+
+
+#: what is said by whom, and in which version of IP
+WAYS = [("tcp", 4), ("udp", 4), ("tcp", 6), ("udp", 6)]
+
+
+def let_in(demo: Any, group: Any, asking: Machine, serving: Machine, addresses: dict[int, str], port: int = 7000) -> None:
+    """Whoever is behind a group that lets nobody in is heard in just those ways that a rule permits, for as long as there is the rule.
+
+    ``addresses`` are those of the one who serves, by their version of IP.
+    """
+    with ThreadPoolExecutor(len(WAYS)) as pool, serving.serving("tcp", port), serving.serving("udp", port):
+
+        def heard(seconds: float = 1) -> list[str]:
+            return list(pool.map(lambda way: asking.ask(way[0], addresses[way[1]], port, seconds), WAYS))
+
+        def permit(*ways: tuple[str, int]) -> list[Any]:
+            ports = {"port_range_min": port, "port_range_max": port}
+            rules = [{"direction": "ingress", "ethertype": f"IPv{version}", "protocol": kind, **ports} for kind, version in ways]
+            return [demo.network.create_security_group_rule(security_group_id=group.id, **rule) for rule in rules]
+
+        assert heard(3) == ["silence"] * 4
+        rules = permit(("tcp", 4), ("udp", 6))
+        some = ["answer", "silence", "silence", "answer"]
+        assert soon(heard, some) == some
+        rules += permit(("udp", 4), ("tcp", 6))
+        assert soon(heard, ["answer"] * 4) == ["answer"] * 4
+        for rule in rules:
+            demo.network.delete_security_group_rule(rule)
+        assert soon(heard, ["silence"] * 4) == ["silence"] * 4
 
 
 def host_of(operator: Zun, container: dict[str, Any]) -> str:

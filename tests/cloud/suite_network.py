@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,28 +34,68 @@ CIDRS = {4: "10.{}.0.0/24", 6: "fd00:77:{}::/64"}
 MODES: dict[int, dict[str, Any]] = {4: {"is_dhcp_enabled": False}, 6: {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}}
 
 
-class RealGround(Ground):
-    """A project of its own, whose things an administrator makes, and looks at."""
+class Estate:
+    """A project and its networks, which all tests have one after another: to make and remove them takes longer than to try them. The
+    first one is the oldest."""
 
     def __init__(self, admin: Any) -> None:
         self._admin = admin
-        self._nets = admin.network
-        self.project = admin.identity.create_project(name=f"suite-{uuid.uuid4()}").id
-        self._made: list[Any] = []
-        self._boxes: list[subprocess.Popen[bytes]] = []
+        self.project = str(admin.identity.create_project(name=f"suite-{uuid.uuid4()}").id)
+        self._networks: dict[tuple[int, ...], list[Any]] = {}
+        self._made = 0
         self._second = 0
+        self.network((4,), 0)
 
-    def network(self, *, external: bool = False, versions: tuple[int, ...] = (4,)) -> str:
+    def network(self, versions: tuple[int, ...], place: int) -> Any:
+        """One of those with these subnets."""
+        found = self._networks.setdefault(versions, [])
+        while len(found) <= place:
+            found.append(self.make(versions, self.project))
+        return found[place]
+
+    def make(self, versions: tuple[int, ...], owner: str, **more: Any) -> Any:
+        """A new one of somebody's."""
         # Which of two is the older one is told in seconds.
         while int(time.time()) <= self._second:
             time.sleep(0.05)
-        owner = self._admin.current_project_id if external else self.project
-        made = self._nets.create_network(name=f"suite-{uuid.uuid4()}", project_id=owner, is_router_external=external)
-        self._made.append(made)
+        made = self._admin.network.create_network(name=f"suite-{uuid.uuid4()}", project_id=owner, **more)
+        self._made += 1
         for version in versions:
-            cidr = CIDRS[version].format(40 + len(self._made))
-            self._nets.create_subnet(network_id=made.id, project_id=owner, ip_version=version, cidr=cidr, **MODES[version])
+            cidr = CIDRS[version].format(40 + self._made)
+            self._admin.network.create_subnet(network_id=made.id, project_id=owner, ip_version=version, cidr=cidr, **MODES[version])
         self._second = int(time.time())
+        return made
+
+    def close(self) -> None:
+        """Nothing of it is left."""
+        for networks in self._networks.values():
+            for net in networks:
+                self._admin.network.delete_network(net)
+        for group in self._admin.network.security_groups(project_id=self.project):
+            self._admin.network.delete_security_group(group)
+        self._admin.identity.delete_project(self.project)
+
+
+class RealGround(Ground):
+    """What an administrator makes in the project, and looks at."""
+
+    def __init__(self, admin: Any, estate: Estate) -> None:
+        self._admin, self._estate = admin, estate
+        self._nets = admin.network
+        self.project = estate.project
+        self._used: list[Any] = []
+        self._external: list[Any] = []
+        self._boxes: list[subprocess.Popen[bytes]] = []
+        self._given: Counter[tuple[int, ...]] = Counter()
+
+    def network(self, *, external: bool = False, versions: tuple[int, ...] = (4,)) -> str:
+        if external:
+            made = self._estate.make(versions, self._admin.current_project_id, is_router_external=True)
+            self._external.append(made)
+        else:
+            made = self._estate.network(versions, self._given[versions])
+            self._given[versions] += 1
+            self._used.append(made)
         return str(made.id)
 
     def port(self, network: str) -> str:
@@ -89,23 +130,25 @@ class RealGround(Ground):
         return SandboxState(uuid=str(uuid.uuid4()), engine_id=str(uuid.uuid4()), running=True, hostname="box", netns=place, network=network)
 
     def taps(self) -> set[str]:
-        """The host's ends of wires, of whoever they are."""
+        """The host's ends of wires, but those of other projects."""
         links = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
-        return {line.split("@")[0] for line in links.splitlines() if line.startswith("tap")}
+        others = {f"tap{port.id}"[:14] for port in self._nets.ports() if port.project_id != self.project}
+        return {line.split("@")[0] for line in links.splitlines() if line.startswith("tap")} - others
 
     def close(self) -> None:
-        """Nothing of it is left."""
+        """Nothing is left of what the test has made."""
         for box in self._boxes:
             box.kill()
             box.wait()
-        for net in self._made:
+        for net in self._used:
             for port in self._nets.ports(network_id=net.id):
                 if port.device_owner != "network:dhcp":
                     self._nets.delete_port(port)
+        for net in self._external:
             self._nets.delete_network(net)
         for group in self._nets.security_groups(project_id=self.project):
-            self._nets.delete_security_group(group)
-        self._admin.identity.delete_project(self.project)
+            if group.name != "default":
+                self._nets.delete_security_group(group)
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +163,16 @@ def admin(here: World) -> Iterator[Any]:
     made.close()
 
 
+@pytest.fixture(scope="module")
+def estate(admin: Any) -> Iterator[Estate]:
+    made = Estate(admin)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def ground(admin: Any) -> Iterator[RealGround]:
-    made = RealGround(admin)
+def ground(admin: Any, estate: Estate) -> Iterator[RealGround]:
+    made = RealGround(admin, estate)
     yield made
     made.close()
 

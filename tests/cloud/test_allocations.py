@@ -16,6 +16,9 @@ from tests.cloud.test_placement import adapter
 from zun.drivers.inventory import words
 from zun.drivers.inventory.rest import Rest
 
+#: What all hosts have to bear is counted.
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def zun(cloud: World, demo: Any) -> Zun:

@@ -38,7 +38,7 @@ def operator(cloud: World, admin: Any) -> Zun:
 def net(admin: Any) -> Iterator[Any]:
     """Where the containers of an operator are, who says on which host."""
     made = admin.network.create_network(name=f"operators-{uuid.uuid4()}")
-    admin.network.create_subnet(network_id=made.id, ip_version=4, cidr="10.30.0.0/24")
+    admin.network.create_subnet(network_id=made.id, ip_version=4, cidr="10.30.0.0/24", is_dhcp_enabled=False)
     yield made
     assert soon(lambda: admin.network.delete_network(made), None) is None
 
@@ -247,6 +247,7 @@ def test_a_capsules_containers_share_volumes(zun: Zun, demo: Any, kept: Any, lef
     assert left() == []
 
 
+@pytest.mark.whole
 def test_what_a_container_of_a_dead_host_has_is_given_back(
     cloud: World, admin: Any, operator: Zun, net: Any, left: Callable[[], list[str]]
 ) -> None:
@@ -275,6 +276,7 @@ def test_what_a_container_of_a_dead_host_has_is_given_back(
         assert soon(left, []) == []
 
 
+@pytest.mark.whole
 def test_a_volume_that_was_lost_under_a_stopped_host_is_put_back(cloud: World, operator: Zun, net: Any) -> None:
     host = cloud.node("host-a")
     with operator.running(mounts=[{"size": 1, "destination": "/data"}], host="host-a", nets=[{"network": net.id}]) as one:
@@ -288,6 +290,7 @@ def test_a_volume_that_was_lost_under_a_stopped_host_is_put_back(cloud: World, o
         assert operator.run(one["uuid"], "cat /data/file") == "hello\n"
 
 
+@pytest.mark.whole
 def test_while_cinder_is_away_nothing_is_accepted_and_nothing_lost(
     cloud: World, zun: Zun, kept: Any, left: Callable[[], list[str]]
 ) -> None:

@@ -155,6 +155,7 @@ def test_the_official_clients_get_in(cloud, command):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.whole
 def test_without_keystone_those_it_knows_go_on_and_others_are_asked_to_come_again(cloud, anybody):
     known, unknown = anybody("demo"), session(cloud, "demo").get_token()
     assert known("GET", "/containers").status_code == 200

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from cloud import daemons
 from cloud.services import agents, docker
 from cloud.services import zun as service
@@ -15,6 +17,7 @@ from tests.cloud.networks import host_of, left, machine, operator, private, seco
 __all__ = ["left", "operator", "private", "second", "six", "zun"]
 
 
+@pytest.mark.whole
 def test_what_containers_say_to_each_other_is_heard_whoever_is_killed_meanwhile(cloud: World, zun: Zun, operator: Zun) -> None:
     with zun.running() as one, zun.running(hints={"different_host": one["uuid"]}) as other:
         asking, serving = machine(cloud, operator, one), machine(cloud, operator, other)
@@ -70,6 +73,7 @@ def test_containers_of_a_network_of_ipv6_only_talk_across_hosts(
     assert left() == []
 
 
+@pytest.mark.whole
 def test_a_deletion_does_not_wait_for_a_port_that_does_not_become_active(
     cloud: World, zun: Zun, operator: Zun, demo: Any, left: Callable[[], list[str]]
 ) -> None:

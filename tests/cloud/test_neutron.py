@@ -15,7 +15,7 @@ from cloud.services import docker, neutron
 from cloud.services import zun as service
 from cloud.world import World
 from tests.cloud.containers import Zun, address
-from tests.cloud.networks import group, host_of, left, machine, operator, private, second, six, soon, zun
+from tests.cloud.networks import group, host_of, left, let_in, machine, operator, private, second, six, soon, zun
 from zun.drivers.runtime.docker_http import DockerHttp
 
 CODES = "errors"
@@ -26,19 +26,11 @@ __all__ = ["group", "left", "operator", "private", "second", "six", "zun"]
 def test_containers_on_two_hosts_talk_as_the_groups_permit(
     cloud: World, zun: Zun, operator: Zun, demo: Any, group: Any, left: Callable[[], list[str]]
 ) -> None:
-    with zun.running(security_groups=[group.name]) as one, zun.running(security_groups=[group.id]) as other:
+    asked = {"security_groups": [group.id]}
+    with zun.running(security_groups=[group.name]) as one, zun.running(**asked, hints={"different_host": one["uuid"]}) as other:
         asking, serving = machine(cloud, operator, one), machine(cloud, operator, other)
         assert {asking.host.name, serving.host.name} == {"host-a", "host-b"}
-        for kind in ("tcp", "udp"):
-            for version in (4, 6):
-                there = address(other, version)
-                with serving.serving(kind, 7000):
-                    assert asking.ask(kind, there, 7000) == "silence"
-                    rule = {"security_group_id": group.id, "direction": "ingress", "ethertype": f"IPv{version}", "protocol": kind}
-                    made = demo.network.create_security_group_rule(port_range_min=7000, port_range_max=7000, **rule)
-                    assert soon(lambda: asking.ask(kind, there, 7000, 1), "answer") == "answer"  # noqa: B023 - it is asked at once
-                    demo.network.delete_security_group_rule(made)
-                    assert soon(lambda: asking.ask(kind, there, 7000, 1), "silence") == "silence"  # noqa: B023
+        let_in(demo, group, asking, serving, {version: address(other, version) for version in (4, 6)})
     assert left() == []
 
 
@@ -148,6 +140,7 @@ def test_a_port_that_neutron_cannot_bind_gives_error_and_leaves_nothing(operator
     operator.delete(made["uuid"])
 
 
+@pytest.mark.whole
 def test_an_agent_that_was_killed_loses_no_wire(cloud: World, zun: Zun, operator: Zun) -> None:
     with zun.running() as one:
         host = cloud.node(host_of(operator, one))
@@ -160,6 +153,7 @@ def test_an_agent_that_was_killed_loses_no_wire(cloud: World, zun: Zun, operator
         assert soon(lambda: "1 packets received" in zun.run(one["uuid"], "ping -c 1 -w 2 10.10.0.1"), True)
 
 
+@pytest.mark.whole
 def test_an_engine_that_was_killed_and_a_sandbox_that_died_lose_no_network(cloud: World, zun: Zun, operator: Zun) -> None:
     with zun.running() as one:
         host = cloud.node(host_of(operator, one))
@@ -175,6 +169,7 @@ def test_an_engine_that_was_killed_and_a_sandbox_that_died_lose_no_network(cloud
         assert zun.settle(one["uuid"])["addresses"] == one["addresses"]
 
 
+@pytest.mark.whole
 def test_while_neutron_is_away_nothing_is_lost(cloud: World, zun: Zun, left: Callable[[], list[str]]) -> None:
     made = zun.create().json()["uuid"]
     assert zun.settle(made)["status"] == "Running"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cloud.world import World
 from tests.cloud.containers import Zun
 from tests.cloud.networks import host_of, operator, zun
@@ -30,6 +32,7 @@ def test_beside_another_one_apart_from_it_and_nowhere(cloud: World, zun: Zun, op
     assert refused.status_code == 400
 
 
+@pytest.mark.whole
 def test_containers_are_spread(zun: Zun, operator: Zun) -> None:
     with zun.running() as one, zun.running() as other:
         assert host_of(operator, one) != host_of(operator, other)

@@ -134,7 +134,8 @@ def furnish(connection: Any, name: str) -> None:
     neutron, mine = connection.network, {"project_id": connection.current_project_id}
     network = neutron.find_network(name, **mine) or neutron.create_network(name=name)
     if neutron.find_router(name, **mine) is None:
-        subnet = neutron.create_subnet(name=name, network_id=network.id, ip_version=4, cidr="10.44.0.0/24")
+        # Commands are tried here, and not DHCP: without it each port is there sooner.
+        subnet = neutron.create_subnet(name=name, network_id=network.id, ip_version=4, cidr="10.44.0.0/24", is_dhcp_enabled=False)
         router = neutron.create_router(name=name, external_gateway_info={"network_id": neutron.find_network("public").id})
         neutron.add_interface_to_router(router, subnet_id=subnet.id)
 

@@ -66,21 +66,28 @@ def account(service: OnCloud, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-@pytest.fixture
-def given(service: OnCloud, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """What the rows are given."""
+@pytest.fixture(scope="module")
+def furniture(service: OnCloud) -> Iterator[dict[str, str]]:
+    """What rows are given of Neutron's."""
     neutron = service.connection.network
     other = neutron.create_network(name=f"other-{uuid.uuid4().hex[:8]}")
-    neutron.create_subnet(network_id=other.id, ip_version=4, cidr="10.46.0.0/24")
+    neutron.create_subnet(network_id=other.id, ip_version=4, cidr="10.46.0.0/24", is_dhcp_enabled=False)
     group = neutron.create_security_group(name=f"closed-{uuid.uuid4().hex[:8]}")
+    yield {"other": str(other.id), "group": str(group.name)}
+    neutron.delete_network(other)
+    neutron.delete_security_group(group)
+
+
+@pytest.fixture
+def given(service: OnCloud, furniture: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
+    """What the rows are given."""
     index = Index([{"name": "team/web", "star_count": 3}, {"name": "team/webster"}], service.nearby)
     (tmp_path / "letter").write_text("dear all\n")
     (tmp_path / "capsule.yaml").write_text(yaml.safe_dump(_CAPSULE))
     try:
         yield {
             "host": str(service.get("/hosts").json()["hosts"][0]["hostname"]),
-            "other": str(other.id),
-            "group": str(group.name),
+            **furniture,
             "project": str(service.connection.current_project_id),
             "folder": str(tmp_path),
             "index": index.address,
@@ -89,8 +96,6 @@ def given(service: OnCloud, tmp_path: Path) -> Iterator[dict[str, str]]:
     finally:
         service.empty()
         index.close()
-        neutron.delete_network(other)
-        neutron.delete_security_group(group)
 
 
 @pytest.mark.usefixtures("account")
