@@ -45,7 +45,8 @@ def test_wires_of_what_was_deleted_while_its_host_was_down_go_when_it_returns(cl
         daemons.stop(host, "zun-compute", 0)
         try:
             operator.call("PUT", "/services/force_down", params={**query, "forced_down": "true"})
-            assert zun.call("DELETE", f"/containers/{made}", params={"force": "true"}).status_code == 204
+            asked = {"force": "true", "all_projects": "true"}
+            assert operator.call("DELETE", f"/containers/{made}", params=asked).status_code == 204
             zun.gone(made)
             _until(lambda: not list(admin.network.ports(device_id=made)))
             _forget(cloud, host, made)

@@ -17,6 +17,7 @@ from tests.cloud.faults.books import Books
 #: Deadlines of a few seconds, so that no test waits for those of a real deployment.
 HURRIED: dict[str, dict[str, Any]] = {
     "network": {"reconcile_interval": 2},
+    "volume": {"reconcile_interval": 2},
     "neutron": {"timeout": 5},
     "cinder": {"timeout": 5},
     "placement": {"timeout": 3, "reconcile_interval": 2},

@@ -182,10 +182,25 @@ def test_a_request_that_is_not_answered_for_is_503_and_leaves_nothing(
     assert books.differences() == []
 
 
-def test_a_port_that_is_made_after_its_container_was_deleted_goes_too(
-    cloud: World, zun: Zun, service: Any, demo: Any, books: Books, hurried: None
+@pytest.fixture
+def kept(demo: Any) -> Iterator[Any]:
+    """A volume of demo's with a file system on it."""
+    storage = demo.block_storage
+    made = storage.create_volume(size=1, name=f"kept-{uuid.uuid4()}", volume_type="formatted")
+    yield storage.wait_for_status(made, "available", interval=0.2)
+    storage.delete_volume(made)
+    storage.wait_for_delete(made, interval=0.2)
+
+
+def late_once(kind: str) -> Callable[[Call], Fault | None]:
+    """The first call of this kind is carried out when nobody waits for it any more."""
+    return lambda call: Fault.LATE if call.kind == kind and call.number == 1 else None
+
+
+def test_what_is_made_after_its_container_was_deleted_goes_too(
+    cloud: World, zun: Zun, service: Any, demo: Any, kept: Any, books: Books, hurried: None
 ) -> None:
-    """And none that only looks like it."""
+    """A port and an attachment; and none that only looks like it."""
     net = next(demo.network.networks(name="private")).id
     marks = {"zun_own": True, "zun_interface": "eth0"}
     others = []
@@ -193,22 +208,38 @@ def test_a_port_that_is_made_after_its_container_was_deleted_goes_too(
     def port(device: str, **more: Any) -> None:
         others.append(service.network.create_port(network_id=net, device_id=device, device_owner=OWNER, **more).id)
 
-    with detour(cloud, "network", cloud.hosts) as relay:
-        relay.begin(lambda call: Fault.LATE if call.kind == "POST /v2.0/ports" and call.number == 1 else None)
-        made = zun.accepted()
+    with detour(cloud, "network", cloud.hosts) as neutron, detour(cloud, "block-storage", cloud.hosts) as cinder:
+        neutron.begin(late_once("POST /v2.0/ports"))
+        cinder.begin(late_once("POST /v3/attachments"))
+        made = zun.accepted(mounts=[{"source": kept.id, "destination": "/data"}])
         assert zun.settle(made)["status"] == "Running"
         zun.delete(made)
         try:
             port(made)  # anybody can write that on a port of his own
             port(str(uuid.uuid4()), binding_profile=marks)  # of another deployment
-            relay.let_go()
-            _wait(lambda: bool(relay.late), "the call is not carried out")
-            assert relay.late == [201]
+            for relay, done in ((neutron, 201), (cinder, 200)):
+                relay.let_go()
+                _wait(lambda relay=relay: bool(relay.late), "the call is not carried out")  # type: ignore[misc]
+                assert relay.late == [done]
             _wait(lambda: {one.id for one in service.network.ports(device_id=made)} == {others[0]}, "the port that came too late is there")
+            _wait(lambda: demo.block_storage.get_volume(kept.id).status == "available", "the attachment that came too late is there")
             assert all(service.network.find_port(one) is not None for one in others)
         finally:
             for one in others:
                 service.network.delete_port(one)
+    books.agree()
+
+
+def test_a_volume_that_is_made_after_its_request_was_given_up_goes_too(
+    cloud: World, zun: Zun, demo: Any, books: Books, hurried: None
+) -> None:
+    with detour(cloud, "block-storage", _controller(cloud)) as cinder:
+        cinder.begin(late_once("POST /v3/volumes"))
+        assert zun.create(mounts=[{"size": 1, "destination": "/data"}]).status_code == 503
+        cinder.let_go()
+        _wait(lambda: bool(cinder.late), "the call is not carried out")
+        assert cinder.late == [202]
+        _wait(lambda: not [each for each in demo.block_storage.volumes() if each.name.startswith("zun-")], "the volume is there")
     books.agree()
 
 
