@@ -168,7 +168,8 @@ def _variables(folder: Path) -> Mapping[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("OS_", "DOCKER_", "PYTHON", "ZUN_"))}
     caches = {"MYPY_CACHE_DIR": ".venv/cache/mypy", "RUFF_CACHE_DIR": ".venv/cache/ruff"}
     path = f"{REPOSITORY}/.venv/bin:{kept.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
-    return {**kept, **caches, "PATH": path, "CI": "true", "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    # What is compiled of our sources is kept beside them: some hundred processes begin here, and each would do it again.
+    return {**kept, **caches, "PATH": path, "CI": "true", "TMPDIR": str(folder)}
 
 
 def _clear(folder: Path) -> None:

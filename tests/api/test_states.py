@@ -24,7 +24,7 @@ from zun.domain.lifecycle import Status
 from zun.drivers.runtime.fake import Program
 from zun.drivers.runtime.fake_engine import Thing
 
-TABLE = yaml.safe_load(Path(__file__).with_name("states.yaml").read_text(encoding="utf-8"))
+TABLE = yaml.load(Path(__file__).with_name("states.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 CELLS = [(verb, status) for verb in TABLE["verbs"] for status in TABLE["statuses"]]
 CAPSULE_CELLS = [(verb, status) for verb in TABLE["capsules"]["verbs"] for status in TABLE["capsules"]["statuses"]]
 MEMBER_CELLS = [

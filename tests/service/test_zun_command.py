@@ -24,7 +24,7 @@ from tests.service.test_client_streams import Terminal
 
 pytestmark = pytest.mark.on_cloud("it wants a Keystone")
 
-SECTIONS = yaml.safe_load(Path(__file__).with_name("zun_commands.yaml").read_text(encoding="utf-8"))
+SECTIONS = yaml.load(Path(__file__).with_name("zun_commands.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 #: those that need a terminal
 STREAMS = ("attach", "exec", "run")
 _CAPSULE = {
