@@ -117,11 +117,13 @@ def index(call: Call) -> Json:
         # The place of a marker in the order would tell of somebody else's container.
         if page.marker is not None and not tx.count(Container, {**own, "uuid": page.marker}):
             raise errors.MarkerNotFound(id=excerpt(page.marker))
-        rows = tx.find(Container, {**own, **call.values, "capsule": False}, page)
-    now, view = call.parts.clock(), SHAPE.view(hidden, call.version)
-    following = paging.following(call, "containers", page, [row.uuid for row in rows])
-    # One after the other into the form in which they are sent: a thousand at once are megabytes, which the process keeps.
-    return {"containers": [msgspec.Raw(_encode(view(row, now))) for row in rows], "next": following}
+        now, view = call.parts.clock(), SHAPE.view(hidden, call.version)
+        # One after the other into the form in which they are sent: a thousand at once are megabytes, which the process keeps.
+        shown = [
+            (row.uuid, msgspec.Raw(_encode(view(row, now)))) for row in tx.each(Container, {**own, **call.values, "capsule": False}, page)
+        ]
+    following = paging.following(call, "containers", page, [uuid for uuid, _ in shown])
+    return {"containers": [text for _, text in shown], "next": following}
 
 
 def show(call: Call) -> Json:

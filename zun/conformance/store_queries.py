@@ -145,6 +145,23 @@ class QueryPromises(Stores):
             tx.count(Container, {"colour": "red"})
         assert refused.value.details["field"] == "colour"
 
+    @pytest.mark.parametrize("opened", ["look", "read", "write"])
+    def test_rows_one_after_the_other_are_those_found_at_once(self, store: Store, home: Sandbox, opened: str) -> None:
+        written(store, *[container(home, name=f"c{number}", tty=number % 2 == 0) for number in range(120)])
+        pages = [Page(), Page(sort_key="name", descending=True), Page(limit=7), Page(limit=0)]
+        with getattr(store, opened)() as tx:
+            for where in ({}, {"tty": True}, {"name": "nothing\0"}, {"name": ("c1", "c119")}):
+                for page in pages:
+                    assert list(tx.each(Container, where, page)) == tx.find(Container, where, page)
+
+    def test_whoever_has_seen_enough_asks_for_something_else(self, store: Store, home: Sandbox) -> None:
+        written(store, *[container(home, name=f"c{number}") for number in range(120)])
+        with store.read() as tx:
+            rows = tx.each(Container)
+            assert next(rows).name == "c0"
+            rows.close()
+            assert tx.count(Container) == 120
+
     def test_no_limit_and_a_limit_of_nothing(self, store: Store) -> None:
         written(store, sandbox(), sandbox())
         with store.read() as tx:

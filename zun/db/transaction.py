@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
@@ -12,7 +14,7 @@ import sqlalchemy as sa
 
 from zun import errors
 from zun.db import faults, query
-from zun.db.rows import SHAPES, Shape, plain_text
+from zun.db.rows import PACKED, PART, SHAPES, Shape, plain_text
 from zun.db.tables import LOCK_NAME_LENGTH, LOCKS
 from zun.domain.event import Event
 from zun.domain.model import Entity
@@ -22,6 +24,8 @@ E = TypeVar("E", bound=Entity)
 
 _EVERYTHING: Where = {}
 _ALL = Page()
+#: Rows come from the server as they are fetched, and not all before the first.
+_PIECEMEAL = {"stream_results": True, "max_row_buffer": PART}
 
 
 class SqlTransaction:
@@ -56,17 +60,32 @@ class SqlTransaction:
 
     def find(self, entity: type[E], where: Where = _EVERYTHING, page: Page = _ALL) -> list[E]:
         """See the interface. Nulls come before every other value, after them in descending order."""
+        asked = self._asked(entity, where, page)
+        return [] if asked is None else self._shape(entity).build(self._rows(*asked), self._dialect)
+
+    def each(self, entity: type[E], where: Where = _EVERYTHING, page: Page = _ALL) -> Generator[E, None, None]:
+        """See the interface. The order is that of :meth:`find`."""
+        asked = self._asked(entity, where, page)
+        if asked is None:
+            return
+        with contextlib.closing(self._execute(*asked, piecemeal=True)) as result:
+            while rows := self._fetched(partial(result.fetchmany, PART)):
+                yield from self._shape(entity).build(rows, self._dialect)
+
+    def _asked(self, entity: type[E], where: Where, page: Page) -> tuple[sa.Executable, dict[str, Any] | None] | None:
+        """The question and its values; None where no row can have what is asked for."""
         shape = self._shape(entity)
         if page.marker is None and query.is_plain(where):
-            statement = query.prepared(shape, self._dialect, tuple(where), page.sort_key, page.descending, page.limit is not None)
             values = query.plain_values(shape, where, page)
-            return [] if values is None else shape.build(self._rows(statement, values), self._dialect)
+            if values is None:
+                return None
+            return query.prepared(shape, self._dialect, tuple(where), page.sort_key, page.descending, page.limit is not None), values
         statement = shape.select(self._dialect).where(*query.conditions(shape, where)).order_by(*query.order(shape, page, self._dialect))
         if page.marker is not None:
             statement = statement.where(self._after(shape, page))
         if page.limit is not None:
             statement = statement.limit(page.limit)
-        return shape.build(self._rows(statement), self._dialect)
+        return statement, None
 
     def _after(self, shape: Shape[Any], page: Page) -> query.Condition:
         known = query.is_storable(shape, "uuid", page.marker)
@@ -207,23 +226,33 @@ class SqlTransaction:
             raise RuntimeError("this transaction was opened for reading")
 
     def _execute(
-        self, statement: sa.Executable, values: dict[str, Any] | list[dict[str, Any]] | None = None, *, entity: str = "", uuid: str = ""
+        self,
+        statement: sa.Executable,
+        values: dict[str, Any] | list[dict[str, Any]] | None = None,
+        *,
+        entity: str = "",
+        uuid: str = "",
+        piecemeal: bool = False,
     ) -> Any:
         if self.doom is not None:
             raise self.doom
+        # Of MySQL's driver alone: PostgreSQL's would need a transaction for it, SQLite's does so anyway.
+        options = _PIECEMEAL if piecemeal and self._dialect in PACKED else {}
         try:
-            return self._send(statement, values)
+            return self._send(statement, values, options)
         except faults.DatabaseError as error:
             self.doom = faults.translate(error, entity, uuid)
             raise self.doom from error
 
-    def _send(self, statement: sa.Executable, values: dict[str, Any] | list[dict[str, Any]] | None) -> Any:
-        return self._connection.execute(statement, values)
+    def _send(self, statement: sa.Executable, values: dict[str, Any] | list[dict[str, Any]] | None, options: Mapping[str, Any]) -> Any:
+        return self._connection.execute(statement, values, execution_options=options)
 
     def _rows(self, statement: sa.Executable, values: dict[str, Any] | None = None) -> Sequence[Any]:
-        result = self._execute(statement, values)
+        return self._fetched(self._execute(statement, values).fetchall)
+
+    def _fetched(self, fetch: Callable[[], Sequence[Any]]) -> Sequence[Any]:
         try:
-            return result.fetchall()  # type: ignore[no-any-return]
+            return fetch()
         except faults.DatabaseError as error:
             self.doom = faults.translate(error)
             raise self.doom from error
@@ -239,11 +268,11 @@ class SqlLook(SqlTransaction):
     def __init__(self, connection: sa.Connection, clock: Callable[[], datetime]) -> None:
         super().__init__(connection, clock, writes=False)
 
-    def _send(self, statement: sa.Executable, values: dict[str, Any] | list[dict[str, Any]] | None) -> Any:
+    def _send(self, statement: sa.Executable, values: dict[str, Any] | list[dict[str, Any]] | None, options: Mapping[str, Any]) -> Any:
         try:
-            return super()._send(statement, values)
+            return super()._send(statement, values, options)
         except faults.DatabaseError:
             if not self._connection.invalidated:
                 raise
             self._connection.rollback()
-            return super()._send(statement, values)
+            return super()._send(statement, values, options)

@@ -10,7 +10,7 @@ All calls may raise :class:`~zun.errors.StoreUnavailable`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -69,6 +69,10 @@ class Transaction(Protocol):
 
         Raises MarkerNotFound for a marker that no row has, InvalidValue for a sort key that is no field.
         """
+
+    def each(self, entity: type[E], where: Where = ..., page: Page = ...) -> Generator[E, None, None]:
+        """The same rows, made as they are fetched, because many at once are megabytes. Nothing else is asked for before the last one or its
+        ``close``."""
 
     def count(self, entity: type[E], where: Where = ...) -> int:
         """How many rows meet every condition."""
