@@ -227,16 +227,27 @@ def test_a_port_that_comes_to_nothing_says_why_and_leaves_nothing(
     assert network.files(device) == []
 
 
-def test_a_port_that_neutron_has_taken_for_unwired_becomes_active(here: World, network: Network, ground: RealGround) -> None:
-    sandbox, device = network.choose(wish(ground, nets=[{"network": ground.network()}]), external=False), str(uuid.uuid4())
+@pytest.mark.parametrize("missing", ["switch", "dhcp"])
+def test_a_port_that_neutron_takes_for_not_ready_becomes_active(
+    here: World, network: Network, admin: Any, ground: RealGround, missing: str
+) -> None:
+    """As it is where two agents tell it at once that they are done with a port, and it waits for the other one each time; and where what
+    it has told DHCP's agent went with the broker."""
+    net = ground.network()
+    if missing == "dhcp":
+        subnet = next(admin.network.subnets(network_id=net))
+        admin.network.update_subnet(subnet, is_dhcp_enabled=True)
+    sandbox, device = network.choose(wish(ground, nets=[{"network": net}]), external=False), str(uuid.uuid4())
+    waits = "INSERT INTO provisioningblocks (standard_attr_id, entity) SELECT standard_attr_id, 'DHCP' FROM ports WHERE device_id = %s"
     try:
         given = network.plug(sandbox, device, ground.sandbox())
         network.settle(given)
-        # What its agent tells it of a port that has just become active is over by then.
+        # What its agents tell it of a port that has just become active is over by then.
         time.sleep(3)
-        # As it is where two agents tell it at once that they are done with a port, and it waits for the other one each time.
         with contextlib.closing(sa.create_engine(here.database("neutron")).raw_connection()) as connection:
             connection.cursor().execute("UPDATE ports SET status = 'DOWN' WHERE device_id = %s", (device,))
+            if missing == "dhcp":
+                connection.cursor().execute(waits, (device,))
             connection.commit()
         # Another one, that does not know it to be active.
         wiring.driver(configured(here)).settle(given)

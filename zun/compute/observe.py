@@ -27,6 +27,9 @@ from zun.interfaces.volumes import Volumes
 
 LOG = logging.getLogger(__name__)
 
+#: Seconds that a container that begins again waits for its network: nobody can give up this wait, its deletion neither.
+PATIENCE = 60.0
+
 
 class Watch:
     """Looks at the containers in the agent's charge, tells what it sees, and restarts those whose policy says so."""
@@ -340,7 +343,7 @@ class Watch:
 
     def _give_network(self, sandbox: Sandbox, entry: Entry, state: SandboxState) -> None:
         plugged = self._network.restore(sandbox, device_of(sandbox, entry.container.uuid), state)
-        self._network.settle(plugged)
+        self._network.settle(plugged, longest=PATIENCE)
         facts = SandboxFacts(
             sandbox_uuid=sandbox.uuid,
             engine_id=state.engine_id,

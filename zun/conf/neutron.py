@@ -12,9 +12,10 @@ GROUP = "neutron"
 OPTS = [
     cfg.FloatOpt(
         "vif_plugging_timeout",
-        default=60.0,
+        default=300.0,
         min=1.0,
-        help="Seconds that a port may take to become active once it is plugged. After that its container is in Error, and nothing is left.",
+        help="Seconds that a port may take to become active once it is plugged, as with Nova's option of this name: Neutron's agents may "
+        "have to find back to their broker first. After that its container is in Error, and nothing is left.",
     ),
     cfg.IntOpt(
         "max_parallel_changes",

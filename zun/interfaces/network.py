@@ -73,9 +73,9 @@ class Network(Protocol):
         Raises BindingFailed, WiringFailed.
         """
 
-    def settle(self, plugged: Plugged, cancelled: Callable[[], None] = lambda: None) -> None:
-        """Wait until what was plugged can be used; ``cancelled`` is asked meanwhile, and raises to give up. Raises BindingFailed,
-        PortNotActive."""
+    def settle(self, plugged: Plugged, cancelled: Callable[[], None] = lambda: None, *, longest: float | None = None) -> None:
+        """Wait until what was plugged can be used, for ``longest`` seconds at most if that is said; ``cancelled`` is asked meanwhile, and
+        raises to give up. Raises BindingFailed, PortNotActive."""
 
     def restore(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
         """Give back what the sandbox had when it was last plugged: it runs anew, or something was lost. As :meth:`plug`."""

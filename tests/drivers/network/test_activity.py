@@ -62,7 +62,7 @@ def test_one_question_is_for_all_that_are_waited_for(neutron: Asked) -> None:
     assert neutron.asked == [{one}, {one, other}], "the first one hears what the second one was answered"
 
 
-def test_an_agent_that_was_not_heard_is_reminded_once_and_not_soon(neutron: Asked) -> None:
+def test_an_agent_that_was_not_heard_is_reminded_and_not_soon(neutron: Asked) -> None:
     port, other = neutron.plugged(), neutron.plugged()
     neutron.deaf = True
     neutron.wired(port)
@@ -85,6 +85,35 @@ def test_who_waits_a_short_while_reminds_when_half_of_it_is_over(neutron: Asked)
     with pytest.raises(errors.PortNotActive):
         activity(neutron, lambda: None, iter(range(100)).__next__).wait({port})
     assert neutron.reminded == [port]
+
+
+def test_an_agent_that_hears_nothing_for_long_is_reminded_ever_more_rarely(neutron: Asked) -> None:
+    port = neutron.plugged()
+    passed, reminded = [0.0], []
+
+    def remind(port_id: str) -> None:
+        reminded.append(passed[0])
+        if passed[0] > 200:
+            neutron.wired(port_id)
+
+    def meanwhile() -> None:
+        passed[0] += 1.0
+
+    neutron.remind = remind  # type: ignore[method-assign]
+    activity(neutron, meanwhile, lambda: passed[0], timeout=300).wait({port})
+    assert reminded == [16.0, 47.0, 108.0, 229.0]
+
+
+def test_who_cannot_be_told_to_give_up_waits_no_longer_than_he_says(neutron: Asked) -> None:
+    port = neutron.plugged()
+    passed = [0.0]
+
+    def meanwhile() -> None:
+        passed[0] += 1.0
+
+    with pytest.raises(errors.PortNotActive, match="within 60 seconds"):
+        activity(neutron, meanwhile, lambda: passed[0], timeout=300).wait({port}, longest=60)
+    assert passed[0] < 65
 
 
 def test_a_reminder_that_is_refused_ends_no_wait(neutron: Asked) -> None:

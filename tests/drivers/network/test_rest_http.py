@@ -50,11 +50,15 @@ class Played:
 
             def do_PUT(self) -> None:
                 told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["port"]
-                played.asked.append((self.command, told["description"]))
+                played.asked.append((self.command, json.dumps(told)))
                 (row,) = [row for row in played.rows["ports"] if row["id"] == self.path.rpartition("/")[2]]
                 if self.headers["If-Match"] != f"revision_number={row['revision_number']}":
                     self._answer(412, {"NeutronError": {"type": "RevisionNumberConstraintFailed", "message": "changed", "detail": ""}})
                     return
+                options = {
+                    each["opt_name"]: each["opt_value"] for each in [*row.get("extra_dhcp_opts", []), *told.pop("extra_dhcp_opts", [])]
+                }
+                row["extra_dhcp_opts"] = [{"opt_name": name, "opt_value": value} for name, value in options.items() if value is not None]
                 row.update(told, revision_number=row["revision_number"] + 1)
                 answer = dict(row)
                 if played.meddlers:
@@ -143,23 +147,32 @@ def test_what_is_left_is_given_back(played: Played, ports: Ports) -> None:
     assert [path for method, path in played.asked if method == "DELETE"] == [f"/ports/{ours}"]
 
 
+BOOTFILE = [{"opt_name": "bootfile-name", "opt_value": "his own"}]
+
+
 @pytest.mark.parametrize("description", ["", "mine", "m" * 255, "m" * 254 + " "])
-def test_an_agent_is_told_of_a_change_of_which_nothing_remains(played: Played, neutron: RestNeutron, description: str) -> None:
+@pytest.mark.parametrize("options", [[], BOOTFILE], ids=["", "with options"])
+def test_agents_are_told_of_a_change_of_which_nothing_remains(
+    played: Played, neutron: RestNeutron, description: str, options: list[dict[str, str]]
+) -> None:
+    """The switch's of any, and DHCP's of one that concerns it."""
     port = played.port("00000000-0000-4000-8000-000000000001", **MARKS)
-    played.rows["ports"][0]["description"] = description
+    played.rows["ports"][0].update(description=description, extra_dhcp_opts=options)
     neutron.remind(port)
-    changes = [text for method, text in played.asked if method == "PUT"]
-    assert len(changes) == 2
-    assert changes[0] != changes[1] == description
-    assert max(map(len, changes)) <= 255, "what Neutron takes"
-    assert played.rows["ports"][0]["description"] == description
+    change, back = (json.loads(text) for method, text in played.asked if method == "PUT")
+    assert change["description"] != back["description"] == description
+    assert bool(change["extra_dhcp_opts"]) == (not options)
+    assert len(change["description"]) <= 255, "what Neutron takes"
+    assert (played.rows["ports"][0]["description"], played.rows["ports"][0]["extra_dhcp_opts"]) == (description, options)
 
 
-def test_what_a_user_writes_meanwhile_is_not_taken_back(played: Played, neutron: RestNeutron) -> None:
+@pytest.mark.parametrize("what", [{"description": "his own"}, {"description": "his own", "extra_dhcp_opts": BOOTFILE}])
+def test_what_a_user_writes_meanwhile_is_not_taken_back(played: Played, neutron: RestNeutron, what: dict[str, Any]) -> None:
     port = played.port("00000000-0000-4000-8000-000000000001", **MARKS)
-    played.meddlers = [{"description": "his own"}]
+    played.meddlers = [what]
     neutron.remind(port)
-    assert played.rows["ports"][0]["description"] == "his own"
+    left = played.rows["ports"][0]
+    assert (left["description"], left["extra_dhcp_opts"]) == ("his own", what.get("extra_dhcp_opts", []))
 
 
 def test_an_agent_may_be_quicker_than_the_change_back(played: Played, neutron: RestNeutron) -> None:

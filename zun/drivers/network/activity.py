@@ -14,8 +14,10 @@ from zun.drivers.network.cloud import Neutron, Port
 #: Seconds between two looks: soon after a port was plugged, and when it takes long.
 _SOON, _LATER = 0.1, 0.25
 _LONG = 4.0
-#: Seconds after which the agent is reminded of a port. Where the agents of the switch and of DHCP tell Neutron in the same moment that they
-#: have done their part, each is taken for the first one, and the port stays DOWN for ever though it is wired: seen with Neutron 29.
+#: Seconds after which the agent is reminded of a port, and again after twice as many each time. Where the agents of the switch and of DHCP
+#: tell Neutron in the same moment that they have done their part, each is taken for the first one, and the port stays DOWN for ever though
+#: it is wired: seen with Neutron 29. And an agent that has lost its broker may have lost what it was told of the port: DHCP's misses it for
+#: good.
 _STUCK = 15.0
 
 BINDING_FAILED = "binding_failed"
@@ -48,20 +50,21 @@ class Activity:
         self._asked_for: frozenset[str] = frozenset()
         self._asked_at = float("-inf")
 
-    def wait(self, ports: set[str], cancelled: Callable[[], None] = lambda: None) -> None:
-        """Wait for all of them. Raises BindingFailed, PortNotActive, NetworkUnavailable, NetworkRefused, and what ``cancelled`` raises to
-        give up."""
+    def wait(self, ports: set[str], cancelled: Callable[[], None] = lambda: None, longest: float | None = None) -> None:
+        """Wait for all of them, for ``longest`` seconds where that is less than a port may take. Raises BindingFailed, PortNotActive,
+        NetworkUnavailable, NetworkRefused, and what ``cancelled`` raises to give up."""
         with self._wanting:
             self._wanted.update(ports)
         try:
-            self._wait(set(ports), cancelled)
+            self._wait(set(ports), cancelled, self._timeout if longest is None else min(longest, self._timeout))
         finally:
             with self._wanting:
                 self._wanted -= Counter(ports)
 
-    def _wait(self, wanted: set[str], cancelled: Callable[[], None]) -> None:
+    def _wait(self, wanted: set[str], cancelled: Callable[[], None], timeout: float) -> None:
         begun = self._clock()
-        stuck = begun + min(_STUCK, self._timeout / 2)
+        patience = min(_STUCK, timeout / 2)
+        stuck = begun + patience
         while wanted:
             now = self._clock()
             pause = _SOON if now - begun < _LONG else _LATER
@@ -72,10 +75,11 @@ class Activity:
                 if found[uuid].vif_type == BINDING_FAILED:
                     raise errors.BindingFailed(port=uuid, host=self._host, reason="no mechanism of Neutron's can bind it there.")
             wanted = {uuid for uuid in wanted if found[uuid].status != "ACTIVE"}
-            if wanted and self._clock() > begun + self._timeout:
-                raise errors.PortNotActive(port=min(wanted), seconds=round(self._timeout), host=self._host)
+            if wanted and self._clock() > begun + timeout:
+                raise errors.PortNotActive(port=min(wanted), seconds=round(timeout), host=self._host)
             if wanted and self._clock() > stuck:
-                stuck = float("inf")
+                patience *= 2
+                stuck = self._clock() + patience
                 for uuid in sorted(wanted):
                     # It is a help, and no condition: who may not have it waits as before.
                     with contextlib.suppress(errors.NetworkRefused):

@@ -127,7 +127,8 @@ class Neutron(Protocol):
         """Change a port; with ``unchanged`` only if nobody has changed it since it was looked at: raises NetworkRefused otherwise, too."""
 
     def remind(self, port_id: str) -> None:
-        """Have the agent of a port's host look at it once more, and tell whether it is wired; the port stays as it is. Gone is as good."""
+        """Have the agents of a port's host and of its network's DHCP look at it once more, and tell what they have done for it; the port
+        stays as it is. Gone is as good."""
 
     def delete_port(self, port_id: str) -> None:
         """Delete a port; gone already is as good."""

@@ -44,7 +44,7 @@ class EngineNetwork:
     def begin(self, sandbox: Sandbox, device: str, *, again: bool) -> None:
         """There is nobody else to begin anything."""
 
-    def settle(self, plugged: Plugged, cancelled: Callable[[], None] = lambda: None) -> None:
+    def settle(self, plugged: Plugged, cancelled: Callable[[], None] = lambda: None, *, longest: float | None = None) -> None:
         """There is nothing to wait for."""
 
     def plug(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:

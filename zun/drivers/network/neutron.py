@@ -80,9 +80,9 @@ class NeutronNetwork:
                 self._wires.lay(port, device)
             self._begun[device] = ports
 
-    def settle(self, plugged: Plugged, cancelled: Callable[[], None] = lambda: None) -> None:
+    def settle(self, plugged: Plugged, cancelled: Callable[[], None] = lambda: None, *, longest: float | None = None) -> None:
         """See the Protocol."""
-        self._activity.wait(set(plugged.awaited), cancelled)
+        self._activity.wait(set(plugged.awaited), cancelled, longest)
 
     def plug(self, sandbox: Sandbox, device: str, state: SandboxState) -> Plugged:
         """A sandbox that was plugged before has the ports that it has; for a new one they are made."""

@@ -24,6 +24,9 @@ _MOST_ASKED = 100
 #: characters that Neutron takes of a description
 _LONGEST = 255
 
+#: An option of DHCP that no container asks for, as it has its addresses from us: on a port only while somebody is reminded.
+_OPTION = {"opt_name": "bootfile-name", "opt_value": "zun-reminds"}
+
 _ETHERTYPES = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
 
 
@@ -98,17 +101,18 @@ class RestNeutron:
             return _port(_well(*self._update(port.id, body, port.revision if unchanged else None))["port"])
 
     def remind(self, port_id: str) -> None:
-        """See the Protocol. Agents are told of each change of a port, whatever it is: its description is changed, and changed back.
-        What somebody else writes meanwhile stays."""
+        """See the Protocol. The switch's agent is told of each change of a port, whatever it is, and DHCP's of one of its options: its
+        description and such an option are changed, and changed back. What somebody else writes meanwhile stays."""
         with self._turns:
             port = self._one("ports", port_id)
             if port is None:
                 return
             description = port.get("description") or ""
             changed = description[:-1] if len(description) == _LONGEST else f"{description} "
-            status, answer = self._update(port_id, {"description": changed}, port["revision_number"])
-            while status != 404 and (port := _well(status, answer)["port"])["description"] == changed:
-                status, answer = self._update(port_id, {"description": description}, port["revision_number"])
+            change = {"description": changed, "extra_dhcp_opts": [] if _OPTION["opt_name"] in _options(port) else [_OPTION]}
+            status, answer = self._update(port_id, change, port["revision_number"])
+            while status != 404 and (undo := _undone(_well(status, answer)["port"], changed, description)):
+                status, answer = self._update(port_id, undo, answer["port"]["revision_number"])
                 if status == 412:
                     # The agent may have been quicker: that the port is ACTIVE is a revision, too.
                     status, answer = self._ask("GET", _path("ports", port_id))
@@ -206,6 +210,18 @@ class RestNeutron:
             if self._adapter is None:
                 self._adapter = self._connect()
             return self._adapter
+
+
+def _undone(port: Found, changed: str, description: str) -> dict[str, Any]:
+    """What is to be changed back of a port, if anything."""
+    undo: dict[str, Any] = {"description": description} if port.get("description") == changed else {}
+    if _options(port).get(_OPTION["opt_name"]) == _OPTION["opt_value"]:
+        undo["extra_dhcp_opts"] = [{**_OPTION, "opt_value": None}]
+    return undo
+
+
+def _options(port: Found) -> dict[str, str]:
+    return {each["opt_name"]: each["opt_value"] for each in port.get("extra_dhcp_opts") or ()}
 
 
 def _path(kind: str, uuid: str) -> str:
