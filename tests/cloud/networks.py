@@ -87,9 +87,9 @@ def left(cloud: World, admin: Any, demo: Any) -> Callable[[], list[str]]:
     return lambda: [each for each in count() if each not in before]
 
 
-def soon(ask: Callable[[], Any], wanted: Any) -> Any:
-    """What is answered, once it is what is wanted or half a minute is over."""
-    until = time.monotonic() + 30
+def soon(ask: Callable[[], Any], wanted: Any, seconds: float = 90) -> Any:
+    """What is answered, once it is what is wanted or the time is over."""
+    until = time.monotonic() + seconds
     while (heard := ask()) != wanted and time.monotonic() < until:
         time.sleep(0.2)
     return heard

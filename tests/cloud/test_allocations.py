@@ -16,8 +16,8 @@ from tests.cloud.test_placement import adapter
 from zun.drivers.inventory import words
 from zun.drivers.inventory.rest import Rest
 
-#: What all hosts have to bear is counted.
-pytestmark = pytest.mark.whole
+#: whose the allocations are that somebody has made who is no project
+NOBODY = ("p", "u")
 
 
 @pytest.fixture(scope="module")
@@ -36,22 +36,24 @@ def rest(cloud: World) -> Rest:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left(rest: Rest) -> Iterator[None]:
-    """Each test leaves as many allocations as it found."""
-    before = held(rest)
+def nothing_left(admin: Any, demo: Any) -> Iterator[None]:
+    """Each test leaves as much allocated as it found."""
+
+    def used() -> list[Any]:
+        return [
+            admin.placement.get(f"/usages?project_id={owner}", microversion="1.38").json() for owner in (demo.current_project_id, NOBODY[0])
+        ]
+
+    before = used()
+    assert all("usages" in each for each in before), before
     yield
-    soon(lambda: held(rest) == before)
+    soon(lambda: used() == before)
 
 
 def provider(rest: Rest, host: str) -> str:
     found = rest.provider_named(host)
     assert found is not None
     return found
-
-
-def held(rest: Rest) -> set[str]:
-    """Who takes something of any host."""
-    return {consumer for host in HOSTS for consumer in rest.consumers(provider(rest, host))}
 
 
 def taken(rest: Rest, consumer: str) -> list[dict[str, int]]:
@@ -93,6 +95,7 @@ def test_a_create_that_fails_leaves_no_allocation(zun: Zun, rest: Rest) -> None:
     zun.delete(made)
 
 
+@pytest.mark.whole
 def test_a_disabled_host_has_a_trait_until_it_is_enabled(operator: Zun, rest: Rest) -> None:
     body = {"host": HOSTS[0], "binary": "zun-compute"}
     assert operator.call("PUT", "/services/disable", params=body).status_code == 200
@@ -108,10 +111,11 @@ def test_what_is_lost_is_allocated_again_and_what_leaked_is_given_back(zun: Zun,
         (host,) = rest.allocation(one["uuid"]).takes
         rest.release(one["uuid"])
         leaked = "0d8d1f6e-3b5a-4c55-8f1e-2a7f4b8c9d10"
-        rest.allocate(leaked, {host: {"VCPU": 1}}, ("p", "u"), None)
+        rest.allocate(leaked, {host: {"VCPU": 1}}, NOBODY, None)
         soon(lambda: taken(rest, one["uuid"]) == [{"VCPU": 1, "MEMORY_MB": 64}] and taken(rest, leaked) == [])
 
 
+@pytest.mark.whole
 def test_while_placement_is_away_a_create_waits_and_a_delete_ends(cloud: World, zun: Zun, rest: Rest) -> None:
     going = zun.create().json()["uuid"]
     assert zun.settle(going)["status"] == "Running"

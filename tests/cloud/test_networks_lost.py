@@ -87,8 +87,10 @@ def test_a_deletion_does_not_wait_for_a_port_that_does_not_become_active(
             assert soon(lambda: [port.status for port in demo.network.ports(device_id=waiting)], ["DOWN"]) == ["DOWN"]
             assert operator.call("DELETE", f"/containers/{waiting}", params={"force": "true"}).status_code == 204
             # In less time than a port may take.
-            assert soon(lambda: zun.call("GET", f"/containers/{waiting}").status_code, 404) == 404
+            assert soon(lambda: zun.call("GET", f"/containers/{waiting}").status_code, 404, 30) == 404
             assert soon(left, before) == before
         finally:
             agents.start_switch(cloud, host)
+            # It is at work again, for whoever comes next.
+            agents.await_reports(cloud)
     assert left() == []
