@@ -113,11 +113,7 @@ def _agent_text(world: World, host: Node, changes: ini.Settings) -> str:
 
 
 def _networks(world: World) -> ini.Settings:
-    # What is left behind is cleared away soon, for who waits for that.
-    return {
-        "network": {"driver": "neutron", "reconcile_interval": 5},
-        "neutron": {**settings.credentials(world, SERVICE), "valid_interfaces": "internal"},
-    }
+    return {"network": {"driver": "neutron"}, "neutron": {**settings.credentials(world, SERVICE), "valid_interfaces": "internal"}}
 
 
 def _inventory(world: World) -> ini.Settings:

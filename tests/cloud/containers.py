@@ -12,6 +12,8 @@ import requests
 from cloud.world import World
 
 _PATIENCE = 90.0
+#: Seconds between two questions. Most things take some, and each question is time of the processors' which those who work on them need.
+_PAUSE = 0.2
 
 
 class Zun:
@@ -42,7 +44,7 @@ class Zun:
         until = time.monotonic() + patience
         while (now := self.show(uuid))["task_state"] is not None or now["status"] in ("Creating", "Restarting"):
             assert time.monotonic() < until, now
-            time.sleep(0.1)
+            time.sleep(_PAUSE)
         return now
 
     def change(self, uuid: str, verb: str, **arguments: str) -> dict[str, Any]:
@@ -53,7 +55,7 @@ class Zun:
         until = time.monotonic() + _PATIENCE
         while (action := self.call("GET", path).json())["finish_time"] is None:
             assert time.monotonic() < until
-            time.sleep(0.1)
+            time.sleep(_PAUSE)
         assert action["message"] is None, action
         return self.settle(uuid)
 
@@ -88,7 +90,7 @@ class Zun:
         until = time.monotonic() + patience
         while self.call("GET", f"/containers/{uuid}").status_code != 404:
             assert time.monotonic() < until, self.call("GET", f"/containers/{uuid}").text
-            time.sleep(0.1)
+            time.sleep(_PAUSE)
 
     @contextmanager
     def running(self, **asked: Any) -> Iterator[dict[str, Any]]:
