@@ -14,6 +14,7 @@ from tests.drivers.network.neutrons import FakeGround, FakeNeutron, FakeWires
 from zun import errors
 from zun.conformance.network import NetworkSuite, wish
 from zun.drivers.network.activity import Activity
+from zun.drivers.network.cloud import Port
 from zun.drivers.network.names import Names
 from zun.drivers.network.neutron import NeutronNetwork
 from zun.drivers.network.ports import Ports, mac_of
@@ -302,3 +303,40 @@ def test_a_wire_of_which_only_the_host_knows_is_cut(network: NeutronNetwork, gro
     neutron.known_ports.clear()
     network.unplug(one)
     assert wires.laid == {}
+
+
+def test_a_giving_back_that_is_carried_out_later_takes_no_port_from_whom_it_is_by_then(
+    network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron
+) -> None:
+    """The call was given up and made again; its first copy comes when the user has put another container at his port."""
+    mine, one, other = ground.port(ground.network()), device(), device()
+    plug(network, ground, one, nets=[{"port": mine}])
+    late: list[Any] = []
+    change = neutron.change_port
+
+    def silent(port: Port, body: Any, *, unchanged: bool = False) -> Port:
+        late.append((port, body, unchanged))
+        raise errors.NetworkUnavailable(reason="no answer")
+
+    neutron.change_port = silent  # type: ignore[method-assign]
+    with pytest.raises(errors.NetworkUnavailable):
+        network.unplug(one)
+    neutron.change_port = change  # type: ignore[method-assign]
+    network.unplug(one)
+    plug(network, ground, other, nets=[{"port": mine}])
+    ((port, body, unchanged),) = late
+    with pytest.raises(errors.NetworkRefused):
+        neutron.change_port(port, body, unchanged=unchanged)
+    assert (neutron.known_ports[mine].device_id, neutron.known_ports[mine].host) == (other, "here")
+
+
+def test_a_port_that_neutron_changes_by_itself_is_given_back_all_the_same(
+    network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron
+) -> None:
+    mine, one = ground.port(ground.network()), device()
+    plug(network, ground, one, nets=[{"port": mine}])
+    look, stale = neutron.port, [neutron.known_ports[mine]]
+    neutron.known_ports[mine] = replace(neutron.known_ports[mine], status="DOWN", revision=99)
+    neutron.port = lambda port_id: stale.pop() if stale else look(port_id)  # type: ignore[method-assign]
+    network.unplug(one)
+    assert (stale, neutron.known_ports[mine].device_id) == ([], "")

@@ -12,6 +12,9 @@ from zun.drivers.network import wishes
 from zun.drivers.network.activity import BINDING_FAILED
 from zun.drivers.network.cloud import INTERFACE, OWN, OWNER, Group, Neutron, Port
 
+#: of a change that was met by another one each time
+_TRIES = 4
+
 
 def group_name(device: str) -> str:
     """The name of the security group that opens a container's exposed ports."""
@@ -23,6 +26,11 @@ def mac_of(device: str, network_id: str) -> str:
     given up, and is done by Neutron later than the one that was made in its place, makes no second port."""
     told = hashlib.sha256(f"{device} {network_id}".encode()).digest()
     return "fa:16:3e:" + ":".join(f"{byte:02x}" for byte in told[:3])
+
+
+def _alike(one: Port, other: Port) -> bool:
+    """Whether nothing that anybody decides is different."""
+    return all(getattr(one, name) == getattr(other, name) for name in ("device_id", "device_owner", "host", "profile", "security_groups"))
 
 
 def _place(port: Port) -> tuple[int, str, str]:
@@ -75,7 +83,7 @@ class Ports:
             port = self._take(net["port"], device, interface) if "port" in net else self._make(sandbox, device, net, interface, groups)
         if port.host != self.host or port.vif_type in wishes.UNBOUND:
             # Nobody waited for the answer to the call that made it, perhaps, and it is not bound yet.
-            port = self._neutron.change_port(port, {"binding:host_id": self.host})
+            port = self._change(port, {"binding:host_id": self.host})
         if port.vif_type == BINDING_FAILED:
             raise errors.BindingFailed(port=port.id, host=self.host, reason="no mechanism of Neutron's can bind it there.")
         return port
@@ -123,7 +131,20 @@ class Ports:
         if current is None or current.device_id != port.device_id:
             return
         profile = {key: value for key, value in current.profile.items() if key != INTERFACE}
-        self._neutron.change_port(current, {"device_id": "", "device_owner": "", "binding:host_id": "", "binding:profile": profile})
+        self._change(current, {"device_id": "", "device_owner": "", "binding:host_id": "", "binding:profile": profile})
+
+    def _change(self, port: Port, body: Mapping[str, Any]) -> Port:
+        """Change it as it was looked at, and no later state of it: a call that was given up may be carried out when the port, which may be
+        its user's, is somebody else's already. That Neutron itself has changed it since (its status) is no hindrance."""
+        for _ in range(_TRIES):
+            try:
+                return self._neutron.change_port(port, body, unchanged=True)
+            except errors.NetworkRefused:
+                current = self._neutron.port(port.id)
+                if current is None or current.revision == port.revision or not _alike(current, port):
+                    raise
+                port = current
+        raise errors.NetworkUnavailable(reason=f"port {port.id} is being changed by others")
 
     # -- security groups -------------------------------------------------------------------------
 
@@ -133,7 +154,7 @@ class Ports:
             others = [uuid for uuid in port.security_groups if uuid != group_id]
             groups = [*others, group_id] if member else others
             if set(groups) != set(port.security_groups):
-                self._neutron.change_port(port, {"security_groups": groups})
+                self._change(port, {"security_groups": groups})
 
     def expose(self, sandbox: Sandbox, device: str) -> None:
         """Have the sandbox's exposed ports open, of those that were named later too."""
