@@ -234,9 +234,8 @@ def test_a_port_that_neutron_takes_for_not_ready_becomes_active(
     """As it is where two agents tell it at once that they are done with a port, and it waits for the other one each time; and where what
     it has told DHCP's agent went with the broker."""
     net = ground.network()
-    if missing == "dhcp":
-        subnet = next(admin.network.subnets(network_id=net))
-        admin.network.update_subnet(subnet, is_dhcp_enabled=True)
+    subnet = next(admin.network.subnets(network_id=net))
+    admin.network.update_subnet(subnet, is_dhcp_enabled=missing == "dhcp")
     sandbox, device = network.choose(wish(ground, nets=[{"network": net}]), external=False), str(uuid.uuid4())
     waits = "INSERT INTO provisioningblocks (standard_attr_id, entity) SELECT standard_attr_id, 'DHCP' FROM ports WHERE device_id = %s"
     try:
@@ -253,6 +252,8 @@ def test_a_port_that_neutron_takes_for_not_ready_becomes_active(
         wiring.driver(configured(here)).settle(given)
     finally:
         network.unplug(device)
+        # The network is the next test's, too.
+        admin.network.update_subnet(subnet, is_dhcp_enabled=False)
     assert ground.left(device) == []
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from cloud import daemons
 from cloud.nodes import Node
 from cloud.services import zun as service
@@ -32,6 +34,7 @@ def foreign(host: Node) -> Iterator[str]:
         host.run("ip", "link", "delete", name)
 
 
+@pytest.mark.whole
 def test_wires_of_what_was_deleted_while_its_host_was_down_go_when_it_returns(cloud: World, admin: Any, demo: Any) -> None:
     """Its engine has forgotten it, too, and so has Neutron by then."""
     zun, operator = Zun(cloud, demo), Zun(cloud, admin)
