@@ -91,12 +91,13 @@ def _facts(data: bytes) -> dict[str, Any]:
 
 
 def connecting(url: str) -> Callable[[], Any]:
-    """What makes an adapter of keystoneauth for it, by which who says nothing is the service."""
-    from keystoneauth1 import adapter, noauth, session
+    """What makes a connection of openstacksdk to it, by which who says nothing is the service."""
+    from keystoneauth1 import noauth, session
+    from openstack import connection
 
     def connect() -> Any:
         reached = session.Session(auth=noauth.NoAuth(endpoint=f"{url}/v2"), timeout=10)
-        return adapter.Adapter(reached, service_type="image", endpoint_override=f"{url}/v2", raise_exc=False)
+        return connection.Connection(session=reached, image_endpoint_override=f"{url}/v2", service_types={"image"})
 
     return connect
 

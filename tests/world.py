@@ -141,11 +141,11 @@ class World:
         found: dict[str, Images] = {"docker": RegistryImages(runtime)}
         if self.glance is not None:
             from zun.drivers.image.glance import UNDER, GlanceImages
-            from zun.drivers.image.rest import RestGlance
+            from zun.drivers.image.sdk import SdkGlance
             from zun.drivers.image.shelf import Shelf
 
             shelf = Shelf(runtime, UNDER, self.folder / "glance", most=0, clock=lambda: self.clock.passed)
-            found["glance"] = GlanceImages(RestGlance(connecting(self.glance.url)), runtime, shelf, largest=1 << 30)
+            found["glance"] = GlanceImages(SdkGlance(connecting(self.glance.url)), runtime, shelf, largest=1 << 30)
         return found
 
     # -- processes -------------------------------------------------------------------------------

@@ -68,8 +68,8 @@ class Cloud:
         return self.cinder.attach(volume or self.volume, instance, {"host": "one"}).id
 
     def port(self, device: str, **profile: Any) -> str:
-        body = {"network_id": self.net, "project_id": ME.project_id, "device_id": device, "device_owner": OWNER, "binding:host_id": "one"}
-        return self.neutron.make_port({**body, "binding:profile": profile}).id
+        body = {"network_id": self.net, "project_id": ME.project_id, "device_id": device, "device_owner": OWNER, "binding_host_id": "one"}
+        return self.neutron.make_port({**body, "binding_profile": profile}).id
 
     def late(self, device: str) -> str:
         return self.port(device, **{OWN: True, INTERFACE: "eth0"})

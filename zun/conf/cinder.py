@@ -19,4 +19,3 @@ def register(conf: cfg.ConfigOpts) -> None:
     loading.register_session_conf_options(conf, GROUP)
     loading.register_adapter_conf_options(conf, GROUP)
     conf.set_default("timeout", _PATIENCE, group=GROUP)
-    conf.set_default("service_type", "block-storage", group=GROUP)

@@ -9,10 +9,11 @@ from oslo_config import cfg
 
 from zun.conf import glance
 from zun.domain.container import GLANCE, REGISTRIES
+from zun.drivers.image.cloud import Glance
 from zun.drivers.image.registry import RegistryImages
 from zun.interfaces.images import Images
 from zun.interfaces.runtime import Runtime
-from zun.wiring import services
+from zun.wiring.later import later
 
 _GIB = 1 << 30
 
@@ -47,7 +48,6 @@ def _glance(conf: cfg.ConfigOpts, runtime: Runtime) -> Images:
     from keystoneauth1 import exceptions, loading
 
     from zun.drivers.image.glance import UNDER, GlanceImages
-    from zun.drivers.image.rest import RestGlance
     from zun.drivers.image.shelf import Shelf
 
     try:
@@ -57,5 +57,10 @@ def _glance(conf: cfg.ConfigOpts, runtime: Runtime) -> Images:
         raise ValueError(f"[glance]: {error}") from error
     most = conf.glance.image_cache_max_size * _GIB
     shelf = Shelf(runtime, UNDER, Path(conf.state_path) / "glance", most=most, clock=time.time)
-    known = RestGlance(services.found(conf, glance.GROUP, session, 2))
-    return GlanceImages(known, runtime, shelf, largest=conf.glance.image_max_size * _GIB)
+
+    def connected() -> Glance:
+        from zun.drivers.image import sdk
+
+        return sdk.SdkGlance(sdk.connection(session, conf))
+
+    return GlanceImages(later(connected), runtime, shelf, largest=conf.glance.image_max_size * _GIB)

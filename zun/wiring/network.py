@@ -7,9 +7,10 @@ from pathlib import Path
 from oslo_config import cfg
 
 from zun.conf import neutron
+from zun.drivers.network.cloud import Neutron
 from zun.drivers.network.engine import EngineNetwork
 from zun.interfaces.network import Network
-from zun.wiring import services
+from zun.wiring.later import later
 
 
 def driver(conf: cfg.ConfigOpts) -> Network:
@@ -29,7 +30,6 @@ def _neutron(conf: cfg.ConfigOpts) -> Network:
     from zun.drivers.network.names import Names
     from zun.drivers.network.neutron import NeutronNetwork
     from zun.drivers.network.ports import Ports
-    from zun.drivers.network.rest import RestNeutron
     from zun.drivers.network.vif import Wires
 
     def wires() -> Wires:
@@ -46,6 +46,11 @@ def _neutron(conf: cfg.ConfigOpts) -> Network:
     except exceptions.ClientException as error:
         raise ValueError(f"[neutron]: {error}") from error
 
-    known = RestNeutron(services.found(conf, neutron.GROUP, session, 2), parallel=conf.neutron.max_parallel_changes)
+    def connected() -> Neutron:
+        from zun.drivers.network import sdk
+
+        return sdk.SdkNeutron(sdk.connection(session, conf), parallel=conf.neutron.max_parallel_changes)
+
+    known = later(connected)
     activity = Activity(known, host=conf.host, timeout=conf.neutron.vif_plugging_timeout)
     return NeutronNetwork(known, Ports(known, host=conf.host), activity, wires, Names(Path(conf.state_path) / "names"))

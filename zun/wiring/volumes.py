@@ -8,10 +8,11 @@ from oslo_config import cfg
 
 from zun.conf import cinder
 from zun.drivers.volume import local, shared
+from zun.drivers.volume.cloud import Cinder
 from zun.drivers.volume.local import LocalVolumes
 from zun.drivers.volume.several import SeveralVolumes
 from zun.interfaces.volumes import Volumes
-from zun.wiring import services
+from zun.wiring.later import later
 
 _NO_LOCAL = "this deployment has no files and directories of hosts ([volume] driver_list)."
 
@@ -37,7 +38,6 @@ def _cinder(conf: cfg.ConfigOpts) -> Volumes:
 
     from zun.drivers.volume.attached import Attached
     from zun.drivers.volume.cinder import CinderVolumes
-    from zun.drivers.volume.rest import RestCinder
 
     cinder.register(conf)
     try:
@@ -50,7 +50,12 @@ def _cinder(conf: cfg.ConfigOpts) -> Volumes:
     except exceptions.ClientException as error:
         raise ValueError(f"[cinder]: {error}") from error
 
-    known = RestCinder(services.found(conf, cinder.GROUP, session, 3))
+    def connected() -> Cinder:
+        from zun.drivers.volume import sdk
+
+        return sdk.SdkCinder(sdk.connection(session, conf))
+
+    known = later(connected)
 
     def attached() -> Attached:
         # Not for whoever is no host.

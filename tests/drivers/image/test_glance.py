@@ -412,7 +412,7 @@ def test_somebody_elses_image_of_the_uuid_is_left_alone(glance: Glance, images: 
 def test_a_glance_that_goes_away_meanwhile_is_waited_for(
     glance: Glance, images: GlanceImages, shop: SmallGlance, method: str, end: str, fault: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zun.drivers.image.rest._STORING", 2.0)
+    monkeypatch.setattr("zun.drivers.image.sdk._STORING", 2.0)
     target, made = shop.target(), shop.made()
     glance.faults[method, end] = fault
     with pytest.raises(errors.ImageServiceUnavailable):

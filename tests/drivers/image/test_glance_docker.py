@@ -14,7 +14,7 @@ from tests.images import load_busybox, root_archive
 from zun import errors
 from zun.conformance.images import silent
 from zun.drivers.image.glance import UNDER, GlanceImages
-from zun.drivers.image.rest import RestGlance
+from zun.drivers.image.sdk import SdkGlance
 from zun.drivers.image.shelf import Shelf
 from zun.drivers.runtime.docker import DockerRuntime
 from zun.interfaces.images import Source, Target
@@ -38,7 +38,7 @@ def runtime(dockerd: Dockerd) -> Iterator[DockerRuntime]:
 @pytest.fixture
 def images(glance: Glance, runtime: DockerRuntime, tmp_path: Path) -> GlanceImages:
     return GlanceImages(
-        RestGlance(connecting(glance.url)), runtime, Shelf(runtime, UNDER, tmp_path, most=0, clock=lambda: 1e9), largest=1 << 30
+        SdkGlance(connecting(glance.url)), runtime, Shelf(runtime, UNDER, tmp_path, most=0, clock=lambda: 1e9), largest=1 << 30
     )
 
 

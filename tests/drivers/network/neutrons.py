@@ -16,7 +16,7 @@ from zun.drivers.network.cloud import OWNER, Group, Net, Port, Subnet
 from zun.drivers.network.vif import Interface
 from zun.interfaces.runtime import SandboxState
 
-_NAMES = {"binding:host_id": "host", "binding:profile": "profile"}
+_NAMES = {"binding_host_id": "host", "binding_profile": "profile"}
 
 
 class FakeNeutron:
@@ -115,7 +115,7 @@ class FakeNeutron:
 
     def _put(self, port: Port, body: Mapping[str, Any]) -> Port:
         port = replace(port, revision=port.revision + 1, **{_NAMES.get(name, name): value for name, value in body.items()})
-        if "binding:host_id" in body:
+        if "binding_host_id" in body:
             kind = "unbound" if not port.host else "binding_failed" if port.host in self.hopeless else "ovs"
             port = replace(port, vif_type=kind, status="DOWN")
         self.known_ports[port.id] = port

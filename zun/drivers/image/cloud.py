@@ -1,4 +1,4 @@
-"""What the driver needs of Glance, in its own words; who answers is :mod:`zun.drivers.image.rest`, or a fake in tests."""
+"""What the driver needs of Glance, in its own words; who answers is :mod:`zun.drivers.image.sdk`, or a fake in tests."""
 
 from __future__ import annotations
 

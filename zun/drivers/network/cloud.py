@@ -1,4 +1,4 @@
-"""What the driver needs of Neutron, in its own words; who answers is :mod:`zun.drivers.network.rest`, or a fake in tests."""
+"""What the driver needs of Neutron, in its own words; who answers is :mod:`zun.drivers.network.sdk`, or a fake in tests."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Ports:
             port = self._take(net["port"], device, interface) if "port" in net else self._make(sandbox, device, net, interface, groups)
         if port.host != self.host or port.vif_type in wishes.UNBOUND:
             # Nobody waited for the answer to the call that made it, perhaps, and it is not bound yet.
-            port = self._change(port, {"binding:host_id": self.host})
+            port = self._change(port, {"binding_host_id": self.host})
         if port.vif_type == BINDING_FAILED:
             raise errors.BindingFailed(port=port.id, host=self.host, reason="no mechanism of Neutron's can bind it there.")
         return port
@@ -94,8 +94,8 @@ class Ports:
             "project_id": sandbox.project_id,
             "device_id": device,
             "device_owner": OWNER,
-            "binding:host_id": self.host,
-            "binding:profile": {OWN: True, INTERFACE: interface},
+            "binding_host_id": self.host,
+            "binding_profile": {OWN: True, INTERFACE: interface},
         }
         fixed = [{"ip_address": net[key]} for key in ("v4-fixed-ip", "v6-fixed-ip") if net.get(key)]
         if fixed:
@@ -117,8 +117,8 @@ class Ports:
         body = {
             "device_id": device,
             "device_owner": OWNER,
-            "binding:host_id": self.host,
-            "binding:profile": {**port.profile, INTERFACE: interface},
+            "binding_host_id": self.host,
+            "binding_profile": {**port.profile, INTERFACE: interface},
         }
         return self._neutron.change_port(port, body, unchanged=True)
 
@@ -131,7 +131,7 @@ class Ports:
         if current is None or current.device_id != port.device_id:
             return
         profile = {key: value for key, value in current.profile.items() if key != INTERFACE}
-        self._change(current, {"device_id": "", "device_owner": "", "binding:host_id": "", "binding:profile": profile})
+        self._change(current, {"device_id": "", "device_owner": "", "binding_host_id": "", "binding_profile": profile})
 
     def _change(self, port: Port, body: Mapping[str, Any]) -> Port:
         """Change it as it was looked at, and no later state of it: a call that was given up may be carried out when the port, which may be

@@ -1,4 +1,4 @@
-"""What the driver needs of Cinder, in its own words; who answers is :mod:`zun.drivers.volume.rest`, or a fake in tests."""
+"""What the driver needs of Cinder, in its own words; who answers is :mod:`zun.drivers.volume.sdk`, or a fake in tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cinder over HTTP, with a Cinder that is played over HTTP: what is asked, with which tokens, and what becomes of each answer."""
+"""Cinder by openstacksdk, with a Cinder that is played over HTTP: what is asked, with which tokens, and what becomes of each answer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from zun import errors
-from zun.drivers.volume.rest import RestCinder
+from zun.drivers.volume.sdk import SdkCinder
 
-pytest.importorskip("keystoneauth1")
+pytest.importorskip("openstack")
 
 OURS, THEIRS = "0" * 31 + "1", "0" * 31 + "2"
 VOLUME = {
@@ -84,8 +84,9 @@ def played() -> Iterator[Played]:
     made.stop()
 
 
-def _cinder(url: str, path: str = "/v3") -> RestCinder:
-    from keystoneauth1 import adapter, plugin, service_token, session
+def _cinder(url: str, path: str = "/v3") -> SdkCinder:
+    from keystoneauth1 import plugin, service_token, session
+    from openstack import connection
 
     class Account(plugin.BaseAuthPlugin):
         def get_token(self, session: Any, **_: Any) -> str:
@@ -99,15 +100,17 @@ def _cinder(url: str, path: str = "/v3") -> RestCinder:
 
     wrapped = service_token.ServiceTokenAuthWrapper(user_auth=Account(), service_auth=Account())
     known = session.Session(auth=wrapped, timeout=5)
-    return RestCinder(lambda: adapter.Adapter(known, service_type="block-storage", endpoint_override=url + path, raise_exc=False))
+    return SdkCinder(
+        lambda: connection.Connection(session=known, block_storage_api_version="3", block_storage_endpoint_override=url + path)
+    )
 
 
 @pytest.fixture
-def cinder(played: Played) -> RestCinder:
+def cinder(played: Played) -> SdkCinder:
     return _cinder(played.url)
 
 
-def test_a_volume_is_read(played: Played, cinder: RestCinder) -> None:
+def test_a_volume_is_read(played: Played, cinder: SdkCinder) -> None:
     played.answers["GET", "/v3/volumes/v1"] = 200, {"volume": VOLUME}
     found = cinder.volume("v1")
     assert found is not None
@@ -116,14 +119,14 @@ def test_a_volume_is_read(played: Played, cinder: RestCinder) -> None:
     assert cinder.volume("v2") is None
 
 
-def test_volumes_are_found_by_name_whatever_becomes_of_the_filters(played: Played, cinder: RestCinder) -> None:
+def test_volumes_are_found_by_name_whatever_becomes_of_the_filters(played: Played, cinder: SdkCinder) -> None:
     others = [{**VOLUME, "name": "other"}, {**VOLUME, "os-vol-tenant-attr:tenant_id": OURS}]
     played.answers["GET", "/v3/volumes/detail"] = 200, {"volumes": [VOLUME, *others]}
     assert [each.id for each in cinder.volumes(THEIRS, "data")] == ["v1"]
     assert "all_tenants=1" in played.last()[1] and f"project_id={THEIRS}" in played.last()[1]
 
 
-def test_every_call_carries_a_service_token(played: Played, cinder: RestCinder) -> None:
+def test_every_call_carries_a_service_token(played: Played, cinder: SdkCinder) -> None:
     played.answers["DELETE", "/v3/attachments/a1"] = 200, {"attachments": []}
     cinder.detach("a1")
     headers = played.last()[2]
@@ -143,13 +146,13 @@ def test_a_volume_is_made_in_its_users_project_with_his_token_and_ours(played: P
 
 
 @pytest.mark.parametrize("status", [403, 413])
-def test_a_quota_that_is_used_up_is_told_in_cinders_words(played: Played, cinder: RestCinder, status: int) -> None:
+def test_a_quota_that_is_used_up_is_told_in_cinders_words(played: Played, cinder: SdkCinder, status: int) -> None:
     played.answers["POST", "/v3/volumes"] = status, {"overLimit": {"message": "VolumeLimitExceeded", "code": status}}
     with pytest.raises(errors.NewVolumeForbidden, match="No volume of 1 GiB can be made: VolumeLimitExceeded"):
         cinder.make_volume({"name": "data", "size": 1}, THEIRS, "a-users-token")
 
 
-def test_a_mark_is_written_and_taken_out(played: Played, cinder: RestCinder) -> None:
+def test_a_mark_is_written_and_taken_out(played: Played, cinder: SdkCinder) -> None:
     played.answers["POST", "/v3/volumes/v1/metadata"] = 200, {"metadata": {"mark": "on"}}
     cinder.mark("v1", "mark", "on")
     assert played.last()[3] == {"metadata": {"mark": "on"}}
@@ -158,7 +161,7 @@ def test_a_mark_is_written_and_taken_out(played: Played, cinder: RestCinder) -> 
     cinder.unmark("v1", "none")
 
 
-def test_attaching_and_what_belongs_to_it(played: Played, cinder: RestCinder) -> None:
+def test_attaching_and_what_belongs_to_it(played: Played, cinder: SdkCinder) -> None:
     connection = {"driver_volume_type": "iscsi", "auth_password": "hidden"}
     told = {"id": "a1", "volume_id": "v1", "instance": "c1", "connection_info": connection}
     played.answers["POST", "/v3/attachments"] = 200, {"attachment": told}
@@ -176,7 +179,7 @@ def test_attaching_and_what_belongs_to_it(played: Played, cinder: RestCinder) ->
     assert [each.id for each in cinder.attachments("c1")] == ["a1"]
 
 
-def test_attachments_that_were_begun_are_asked_for_page_by_page(played: Played, cinder: RestCinder) -> None:
+def test_attachments_that_were_begun_are_asked_for_page_by_page(played: Played, cinder: SdkCinder) -> None:
     """Cinder tells of so many at a time, and of no next page; and one that does not know the filter tells of all."""
     known = [{"id": f"a{number}", "volume_id": "v1", "instance": f"c{number}", "status": "attaching"} for number in range(5)]
     known.insert(2, {"id": "done", "volume_id": "v1", "instance": "c9", "status": "attached"})
@@ -192,19 +195,19 @@ def test_attachments_that_were_begun_are_asked_for_page_by_page(played: Played, 
     assert [each.instance for each in cinder.begun()] == [f"c{number}" for number in range(5)]
 
 
-def test_gone_already_is_as_good(cinder: RestCinder) -> None:
+def test_gone_already_is_as_good(cinder: SdkCinder) -> None:
     cinder.detach("a1")
     cinder.delete_volume("v1")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
-def test_an_answer_that_says_nothing_may_be_asked_for_again(played: Played, cinder: RestCinder, status: int) -> None:
+def test_an_answer_that_says_nothing_may_be_asked_for_again(played: Played, cinder: SdkCinder, status: int) -> None:
     played.answers["GET", "/v3/volumes/v1"] = status, {"computeFault": {"message": "something", "code": status}}
     with pytest.raises(errors.VolumesUnavailable):
         cinder.volume("v1")
 
 
-def test_an_answer_that_says_no_is_one(played: Played, cinder: RestCinder) -> None:
+def test_an_answer_that_says_no_is_one(played: Played, cinder: SdkCinder) -> None:
     played.answers["POST", "/v3/attachments"] = 400, {"badRequest": {"message": "Invalid volume: status must be available", "code": 400}}
     with pytest.raises(errors.VolumesRefused, match="status must be available"):
         cinder.attach("v1", "c1", {})

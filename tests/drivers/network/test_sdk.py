@@ -1,4 +1,4 @@
-"""How many ports Neutron is asked for at once."""
+"""What the driver makes of openstacksdk's answers, where no Neutron is needed to see it."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ import pytest
 
 from zun import errors
 
-exceptions = pytest.importorskip("keystoneauth1.exceptions")
+exceptions = pytest.importorskip("openstack.exceptions")
 
-from zun.drivers.network.rest import RestNeutron  # noqa: E402
+from zun.drivers.network.sdk import SdkNeutron  # noqa: E402
 
 
-def neutron(request: Any, parallel: int) -> RestNeutron:
-    """One that is asked so."""
-    return RestNeutron(lambda: SimpleNamespace(request=request), parallel=parallel)
+def neutron(create: Any, parallel: int) -> SdkNeutron:
+    """One that makes ports so."""
+    network = SimpleNamespace(create_port=create)
+    return SdkNeutron(lambda: SimpleNamespace(network=network), parallel=parallel)
 
 
 def test_no_more_ports_are_made_at_once_than_it_was_told() -> None:
     inside, most = threading.Semaphore(2), []
 
-    def request(*_: Any, **more: Any) -> Any:
+    def create(**body: Any) -> Any:
         most.append(inside.acquire(blocking=False))
         try:
-            raise exceptions.ConnectFailure("no")
+            raise exceptions.HttpException("no", http_status=503)
         finally:
             if most[-1]:
                 inside.release()
 
-    asked = neutron(request, parallel=2)
+    asked = neutron(create, parallel=2)
 
     def make() -> None:
         with pytest.raises(errors.NetworkUnavailable):

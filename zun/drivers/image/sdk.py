@@ -1,14 +1,16 @@
-"""Glance over HTTP: an adapter of keystoneauth finds the endpoint, has the service's token, and keeps to the deadline of a call."""
+"""Glance by openstacksdk: its connection finds the endpoint, has the service's token, and keeps to the deadline of a call."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import requests
 from keystoneauth1 import exceptions as keystone
+from openstack import exceptions as sdk
 
 from zun import errors
 from zun.drivers.image.cloud import Stored
@@ -25,19 +27,19 @@ _MOST_OF_A_REASON = 500
 def _asking() -> Iterator[None]:
     try:
         yield
-    except (keystone.ClientException, requests.RequestException) as error:
+    except (sdk.SDKException, keystone.ClientException, requests.RequestException) as error:
         # No connection, no token, no endpoint, no answer in time: its words would tell the address.
         raise errors.ImageServiceUnavailable(reason=type(error).__name__) from error
 
 
-class RestGlance:
+class SdkGlance:
     """Implements :class:`zun.drivers.image.cloud.Glance`. Safe for several threads."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
-        """``connect`` makes that adapter; it is called when something is asked for the first time."""
+        """``connect`` makes a connection of openstacksdk; it is called when something is asked for the first time."""
         self._connect = connect
         self._lock = threading.Lock()
-        self._adapter: Any = None
+        self._connection: Any = None
 
     def image(self, image_id: str, token: str | None = None) -> Stored | None:
         """See the Protocol."""
@@ -100,26 +102,33 @@ class RestGlance:
         # Whoever asks decides whether he waits for another answer.
         more = {"status_code_retries": 0, "connect_retries": 0, **more}
         with _asking():
-            adapter = self._reached
+            proxy = self._proxy
             if token is not None:
                 # The service's own token says who passes the user's on; Glance then asks neither for how long it is valid, nor for what.
-                more |= {"authenticated": False, "headers": {"X-Auth-Token": token, "X-Service-Token": adapter.get_token() or ""}}
+                more |= {"authenticated": False, "headers": {"X-Auth-Token": token, "X-Service-Token": proxy.get_token() or ""}}
             try:
-                return adapter.request(path, method, **more)
+                return proxy.request(path, method, **more)
             except keystone.ConnectTimeout:
                 raise
             except keystone.ConnectFailure:
                 # It closes connections that were not used for a while, perhaps just now.
                 if method != "GET":
                     raise
-                return adapter.request(path, method, **more)
+                return proxy.request(path, method, **more)
 
     @property
-    def _reached(self) -> Any:
+    def _proxy(self) -> Any:
         with self._lock:
-            if self._adapter is None:
-                self._adapter = self._connect()
-            return self._adapter
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._connection.image
+
+
+def connection(session: Any, conf: Any) -> partial[Any]:
+    """What makes a connection: by a session of keystoneauth, and the section ``[glance]`` of ``conf``."""
+    from openstack import connection as connections
+
+    return partial(connections.Connection, session=session, oslo_conf=conf, service_types={"image"})
 
 
 def _yes(answer: Any) -> Any:

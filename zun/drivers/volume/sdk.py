@@ -1,13 +1,15 @@
-"""Cinder over HTTP. Every call carries a service token: without one Cinder would ask Nova whether an attachment may be deleted."""
+"""Cinder by openstacksdk. Every call carries a service token: without one Cinder would ask Nova whether an attachment may be deleted."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from keystoneauth1 import exceptions as keystone
+from openstack import exceptions as sdk
 
 from zun import errors
 from zun.drivers.volume.cloud import BEGUN, Attachment, Volume
@@ -25,27 +27,38 @@ _SERVICE_TOKEN = "X-Service-Token"  # noqa: S105 - the name of a header
 def _asking() -> Iterator[None]:
     try:
         yield
-    except (keystone.ClientException, ValueError) as error:
+    except sdk.HttpException as error:
+        if error.status_code in _PASSING or error.status_code is None:
+            raise errors.VolumesUnavailable(reason=_said(error)) from error
+        raise errors.VolumesRefused(reason=_said(error)) from error
+    except (sdk.SDKException, keystone.ClientException) as error:
         # No connection, no token, no endpoint: whatever it is, Cinder has not been asked.
-        raise errors.VolumesUnavailable(reason=type(error).__name__) from error
+        raise errors.VolumesUnavailable(reason=_said(error)) from error
 
 
-class RestCinder:
+def _said(error: Exception) -> str:
+    """What was said, without the address that was asked."""
+    details = getattr(error, "details", None)
+    if details:
+        return str(details)[:500]
+    return type(error).__name__
+
+
+class SdkCinder:
     """Implements :class:`zun.drivers.volume.cloud.Cinder`. Safe for several threads."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
-        """``connect`` makes an adapter of keystoneauth, which finds the endpoint and keeps to the deadline of a call; it is called when
-        something is asked for the first time."""
+        """``connect`` makes a connection of openstacksdk; it is called when something is asked for the first time."""
         self._connect = connect
         self._lock = threading.Lock()
-        self._adapter: Any = None
+        self._connection: Any = None
 
     @property
-    def _reached(self) -> Any:
+    def _proxy(self) -> Any:
         with self._lock:
-            if self._adapter is None:
-                self._adapter = self._connect()
-            return self._adapter
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._connection.block_storage
 
     def volume(self, volume_id: str) -> Volume | None:
         """See the Protocol."""
@@ -65,17 +78,19 @@ class RestCinder:
     def make_volume(self, body: Mapping[str, Any], project_id: str, token: str) -> Volume:
         """See the Protocol."""
         with _asking():
-            adapter = self._reached
+            proxy = self._proxy
             # Where endpoints name the project, it is the one of who asks; the catalog that we see names ours.
-            base, own = str(adapter.get_endpoint()).rstrip("/"), str(adapter.get_project_id())
+            base, own = str(proxy.get_endpoint()).rstrip("/"), str(proxy.get_project_id())
             if base.endswith(own):
                 base = base.removesuffix(own) + project_id
-            service = adapter.session.auth.get_headers(adapter.session)[_SERVICE_TOKEN]
+            service = proxy.session.auth.get_headers(proxy.session)[_SERVICE_TOKEN]
             headers = {"X-Auth-Token": token, _SERVICE_TOKEN: service}
-            answer = adapter.post(f"{base}/volumes", json={"volume": dict(body)}, headers=headers, authenticated=False)
+            answer = proxy.post(f"{base}/volumes", json={"volume": dict(body)}, headers=headers, authenticated=False)
             if answer.status_code in (401, 403, 413):
-                raise errors.NewVolumeForbidden(size=body["size"], reason=_message(answer))
-            return _volume(_well(answer).json()["volume"])
+                said = _said(sdk.HttpException(response=answer, details=_message(answer)))
+                raise errors.NewVolumeForbidden(size=body["size"], reason=said)
+            sdk.raise_from_response(answer)
+            return _volume(answer.json()["volume"])
 
     def delete_volume(self, volume_id: str) -> None:
         """See the Protocol."""
@@ -140,26 +155,25 @@ class RestCinder:
 
     def _ask(self, method: str, path: str, *, absent: bool = False, **more: Any) -> Any:
         """The answer; with ``absent`` None where there is no such thing."""
-        answer = self._reached.request(path, method, microversion=_ATTACHMENTS, **more)
+        answer = self._proxy.request(path, method, microversion=_ATTACHMENTS, **more)
         if absent and answer.status_code == 404:
             return None
-        return _well(answer).json() if answer.content else {}
+        sdk.raise_from_response(answer)
+        return answer.json() if answer.content else {}
 
 
-def _well(answer: Any) -> Any:
-    """The answer, if it is none of a refusal. Raises VolumesUnavailable, VolumesRefused."""
-    if answer.status_code in _PASSING:
-        raise errors.VolumesUnavailable(reason=_message(answer))
-    if answer.status_code >= 400:
-        raise errors.VolumesRefused(reason=_message(answer))
-    return answer
+def connection(session: Any, conf: Any) -> partial[Any]:
+    """What makes a connection: by a session of keystoneauth, and the section ``[cinder]`` of ``conf``."""
+    from openstack import connection as connections
+
+    return partial(connections.Connection, session=session, oslo_conf=conf, service_types={"block-storage"})
 
 
 def _message(answer: Any) -> str:
     """Cinder's own sentence."""
     try:
         told = next(iter(answer.json().values()))
-        return str(told["message"])[:500]
+        return str(told["message"])
     except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
         return f"Cinder answered {answer.status_code}."
 

@@ -1,4 +1,4 @@
-"""Neutron over HTTP, with a Neutron that is played over HTTP: questions about many devices, and changes that change nothing."""
+"""Neutron by openstacksdk, with a Neutron that is played over HTTP: questions about many devices, and changes that change nothing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 
 from zun import errors
 from zun.drivers.network.ports import Ports, group_name
-from zun.drivers.network.rest import RestNeutron
+from zun.drivers.network.sdk import SdkNeutron
 
-pytest.importorskip("keystoneauth1")
+pytest.importorskip("openstack")
 
 MARKS = {"zun_own": True, "zun_interface": "eth0"}
 
@@ -107,8 +107,9 @@ def played() -> Iterator[Played]:
 
 
 @pytest.fixture
-def neutron(played: Played) -> RestNeutron:
-    from keystoneauth1 import adapter, plugin, session
+def neutron(played: Played) -> SdkNeutron:
+    from keystoneauth1 import plugin, session
+    from openstack import connection
 
     class Account(plugin.BaseAuthPlugin):
         def get_token(self, session: Any, **_: Any) -> str:
@@ -118,11 +119,11 @@ def neutron(played: Played) -> RestNeutron:
             return played.url
 
     known = session.Session(auth=Account(), timeout=5)
-    return RestNeutron(lambda: adapter.Adapter(known, service_type="network", endpoint_override=played.url, raise_exc=False))
+    return SdkNeutron(lambda: connection.Connection(session=known, network_endpoint_override=played.url))
 
 
 @pytest.fixture
-def ports(neutron: RestNeutron) -> Ports:
+def ports(neutron: SdkNeutron) -> Ports:
     return Ports(neutron, host="here")
 
 
@@ -153,7 +154,7 @@ BOOTFILE = [{"opt_name": "bootfile-name", "opt_value": "his own"}]
 @pytest.mark.parametrize("description", ["", "mine", "m" * 255, "m" * 254 + " "])
 @pytest.mark.parametrize("options", [[], BOOTFILE], ids=["", "with options"])
 def test_agents_are_told_of_a_change_of_which_nothing_remains(
-    played: Played, neutron: RestNeutron, description: str, options: list[dict[str, str]]
+    played: Played, neutron: SdkNeutron, description: str, options: list[dict[str, str]]
 ) -> None:
     """The switch's of any, and DHCP's of one that concerns it."""
     port = played.port("00000000-0000-4000-8000-000000000001", **MARKS)
@@ -167,7 +168,7 @@ def test_agents_are_told_of_a_change_of_which_nothing_remains(
 
 
 @pytest.mark.parametrize("what", [{"description": "his own"}, {"description": "his own", "extra_dhcp_opts": BOOTFILE}])
-def test_what_a_user_writes_meanwhile_is_not_taken_back(played: Played, neutron: RestNeutron, what: dict[str, Any]) -> None:
+def test_what_a_user_writes_meanwhile_is_not_taken_back(played: Played, neutron: SdkNeutron, what: dict[str, Any]) -> None:
     port = played.port("00000000-0000-4000-8000-000000000001", **MARKS)
     played.meddlers = [what]
     neutron.remind(port)
@@ -175,7 +176,7 @@ def test_what_a_user_writes_meanwhile_is_not_taken_back(played: Played, neutron:
     assert (left["description"], left["extra_dhcp_opts"]) == ("his own", what.get("extra_dhcp_opts", []))
 
 
-def test_an_agent_may_be_quicker_than_the_change_back(played: Played, neutron: RestNeutron) -> None:
+def test_an_agent_may_be_quicker_than_the_change_back(played: Played, neutron: SdkNeutron) -> None:
     port = played.port("00000000-0000-4000-8000-000000000001", **MARKS)
     played.rows["ports"][0]["description"] = "mine"
     played.meddlers = [{"status": "ACTIVE"}]
@@ -183,7 +184,7 @@ def test_an_agent_may_be_quicker_than_the_change_back(played: Played, neutron: R
     assert (played.rows["ports"][0]["description"], played.rows["ports"][0]["status"]) == ("mine", "ACTIVE")
 
 
-def test_of_a_port_that_is_gone_nobody_is_reminded(played: Played, neutron: RestNeutron) -> None:
+def test_of_a_port_that_is_gone_nobody_is_reminded(played: Played, neutron: SdkNeutron) -> None:
     neutron.remind("port-of-nobody")
     assert {method for method, _ in played.asked} == {"GET"}
 
