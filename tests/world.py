@@ -28,7 +28,7 @@ from zun.compute.cores import Cores
 from zun.compute.job import Plugs
 from zun.conductor.accept import Accept, Defaults
 from zun.conductor.images import HostImages
-from zun.conductor.latecomers import Latecomers, of_network, of_volumes
+from zun.conductor.latecomers import Latecomers, of_images, of_network, of_volumes
 from zun.conductor.leavings import Leavings
 from zun.conductor.place import Place
 from zun.conductor.registries import Registries
@@ -195,6 +195,7 @@ class World:
             hearing=lambda: self.hearing(),
         )
         makers = [*of_network(plugs.network, 300), *of_volumes(plugs.volumes, 300)]
+        makers += [maker for driver in self.drivers(plugs.runtime).values() for maker in of_images(driver, 300)]
         self.latecomers = Latecomers(self.store, makers, clock=self.clock)
         vault = Vault(lambda: [KEY])
         self.desk = Desk(self.store, inventory, clock=self.clock, poke=self._poke, vault=vault)

@@ -216,3 +216,19 @@ def test_what_glance_has_is_not_deleted_with_its_row(world: World, glance: Glanc
     assert row(world, made) is None
     assert made.uuid in glance.images
     assert "docker.io/library/busybox:latest" in world.engines["one"].images
+
+
+def test_an_image_that_glance_makes_when_its_commit_was_given_up_is_taken_away(world: World, glance: Glance) -> None:
+    """And none that has data, nor one that nobody of ours has given up."""
+    made, refused = world.create(), once("push_image:before", refuse)
+    kept = world.images.commit(ME, made, "kept", None)
+    world.settle()
+    world.images.delete(ME, kept)
+    world.fault = refused
+    given_up = world.images.commit(ME, made, "late", None)
+    world.settle()
+    assert (row(world, kept), row(world, given_up), list(glance.images)) == (None, None, [kept.uuid])
+    others = glance.put(status="queued")
+    glance.put(status="queued", id=given_up.uuid)
+    world.latecomers.run()
+    assert sorted(glance.images) == sorted([kept.uuid, others])

@@ -1,9 +1,9 @@
 """What other services have made for somebody after he was deleted: the slow round that has it taken away.
 
-A call to make a port, a security group or an attachment that nobody waits for any more may still be carried out: by a server that was slow,
-after all that asked for it has ended, and after whom it was for was found to have nothing and was deleted. No row tells of it then. What
-tells is the log of events, which is written in the transaction of each deletion: so only of what this service itself has deleted is
-anything ever looked for, whatever else there is in the other services, and who is deleted never comes again.
+A call to make a port, a security group, an attachment or an image that nobody waits for any more may still be carried out: by a server that
+was slow, after all that asked for it has ended, and after whom it was for was found to have nothing and was deleted. No row tells of it
+then. What tells is the log of events, which is written in the transaction of each deletion: so only of what this service itself has deleted
+is anything ever looked for, whatever else there is in the other services, and who is deleted never comes again.
 
 A volume that was to be made for somebody is none of these: there is a row of it (:class:`zun.conductor.leavings.Leavings`).
 """
@@ -19,7 +19,10 @@ from zun import errors
 from zun.conductor.journal import Clock
 from zun.domain.container import Container
 from zun.domain.event import Event, Kind, What
+from zun.domain.host_image import Image
+from zun.domain.model import Entity
 from zun.domain.sandbox import Sandbox
+from zun.interfaces.images import Images
 from zun.interfaces.network import Network
 from zun.interfaces.store import Above, Page, Store
 from zun.interfaces.volumes import Volumes
@@ -33,15 +36,13 @@ PAGES = 20
 #: deletions that are looked at with one question: where the devices are named in it, and where all is told that there is of the kind
 PAGE, LONG_PAGE = 50, 1000
 
-_DELETED = {"what": What.DELETED, "kind": (Kind.CONTAINER, Kind.CAPSULE)}
-
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """A service that makes something for containers and capsules."""
+    """A service that makes something for containers and capsules, or for images that are made of them."""
 
     name: str
-    #: those of some containers and capsules for whom it has something
+    #: those of some of them for whom it has something
     left: Callable[[Sequence[str]], list[str]]
     #: has it take that away
     release: Callable[[str], None]
@@ -49,6 +50,9 @@ class Maker:
     page: int
     #: seconds between two rounds
     every: int
+    #: for what it makes something, and the rows of that
+    kinds: tuple[Kind, ...] = (Kind.CONTAINER, Kind.CAPSULE)
+    rows: tuple[type[Entity], ...] = (Container, Sandbox)
 
 
 def of_network(network: Network, every: int) -> list[Maker]:
@@ -61,6 +65,11 @@ def of_network(network: Network, every: int) -> list[Maker]:
 def of_volumes(volumes: Volumes, every: int) -> list[Maker]:
     """The volume service."""
     return [Maker("the volume service", volumes.begun, volumes.give_up, LONG_PAGE, every)]
+
+
+def of_images(images: Images, every: int) -> list[Maker]:
+    """The image service."""
+    return [Maker("the image service", images.begun, images.give_up, PAGE, every, (Kind.IMAGE,), (Image,))]
 
 
 class Latecomers:
@@ -111,7 +120,8 @@ class _Search:
             self._reached = self._settled
         for _ in range(PAGES):
             with self._store.read() as tx:
-                page = tx.find(Event, {**_DELETED, "id": Above(self._reached)}, Page(limit=self._maker.page))
+                deleted = {"what": What.DELETED, "kind": self._maker.kinds, "id": Above(self._reached)}
+                page = tx.find(Event, deleted, Page(limit=self._maker.page))
             if not page:
                 self._reached = None
                 return True
@@ -137,4 +147,4 @@ class _Search:
 
     def _is_known(self, device: str) -> bool:
         with self._store.read() as tx:
-            return any(tx.get(entity, device) is not None for entity in (Container, Sandbox))
+            return any(tx.get(entity, device) is not None for entity in self._maker.rows)

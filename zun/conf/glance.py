@@ -23,6 +23,14 @@ OPTS = [
         help="The most GiB of Glance's images that the engine of this host keeps; 0 is no limit. Before another one comes, those go that "
         "nobody has asked for longest; what a container is made of stays, and what was asked for in the last ten minutes.",
     ),
+    cfg.IntOpt(
+        "reconcile_interval",
+        default=300,
+        min=1,
+        help="Seconds between two rounds in which a conductor looks whether Glance has made an image of a container after that was given "
+        "up, and takes it away: one without data. A round asks one question for each image that was deleted in the last quarter of an "
+        "hour.",
+    ),
 ]
 
 #: Seconds that Glance may be silent, unless the operator says otherwise.

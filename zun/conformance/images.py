@@ -115,6 +115,13 @@ class ImagesSuite:
             images.unpush(target)
         assert shop.sent(target) is None
 
+    def test_what_has_all_its_data_is_not_given_up(self, images: Images, shop: Shop) -> None:
+        target = shop.target()
+        images.push(shop.made(), target, silent)
+        assert images.begun([target.uuid, "nobody"]) == []
+        images.give_up(target.uuid)
+        assert shop.sent(target) is not None
+
     def test_what_is_not_there_cannot_be_sent(self, images: Images, shop: Shop) -> None:
         target = shop.target()
         with pytest.raises(errors.ImagePushFailed):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -82,6 +82,12 @@ class Images(Protocol):
 
     def unpush(self, target: Target) -> None:
         """Leave nothing of a :meth:`push` that did not succeed. May be repeated."""
+
+    def begun(self, uuids: Sequence[str]) -> list[str]:
+        """Those of the uuids of some dozens of targets under which there is an image that has no data. Called by conductors."""
+
+    def give_up(self, uuid: str) -> None:
+        """Take such an image away, and none that has data; may be repeated. Called by conductors."""
 
     def remove(self, reference: str) -> None:
         """Take the image off this host. Nothing there is success. Raises ImageInUse."""

@@ -16,7 +16,7 @@ from zun.conductor.drain import Drain
 from zun.conductor.ears import Ears
 from zun.conductor.events import Forget
 from zun.conductor.images import HostImages
-from zun.conductor.latecomers import Latecomers, of_network, of_volumes
+from zun.conductor.latecomers import Latecomers, of_images, of_network, of_volumes
 from zun.conductor.leavings import Leavings
 from zun.conductor.place import Place
 from zun.conductor.registries import Registries
@@ -28,6 +28,7 @@ from zun.conductor.work import Desk
 from zun.conf import quota, scheduler, secrets
 from zun.db.engine import Pool
 from zun.db.store import SqlStore
+from zun.domain.container import GLANCE
 from zun.domain.host import Hearing, always
 from zun.drivers.inventory.local import LocalInventory
 from zun.interfaces import rpc
@@ -127,6 +128,8 @@ class Rounds:
         makers = of_network(plugs.network, conf.network.reconcile_interval)
         if "cinder" in conf.volume.driver_list:
             makers += of_volumes(plugs.volumes, conf.volume.reconcile_interval)
+        if GLANCE in plugs.images:
+            makers += of_images(plugs.images[GLANCE], conf.glance.reconcile_interval)
         late = Latecomers(store, makers, clock=clock)
 
         def clear() -> None:

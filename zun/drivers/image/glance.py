@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from zun import errors
 from zun.domain import image as references
@@ -134,6 +134,15 @@ class GlanceImages:
         if known is not None and known.owner == target.project_id:
             self._glance.delete(target.uuid)
 
+    def begun(self, uuids: Sequence[str]) -> list[str]:
+        """See the Protocol."""
+        return [uuid for uuid in uuids if self._waits_for_data(uuid)]
+
+    def give_up(self, uuid: str) -> None:
+        """See the Protocol."""
+        if self._waits_for_data(uuid):
+            self._glance.delete(uuid)
+
     def remove(self, reference: str) -> None:
         """Take an image off this host, by the engine's name for it."""
         self._runtime.remove_image(reference)
@@ -143,6 +152,10 @@ class GlanceImages:
     @property
     def _host(self) -> str:
         return self._runtime.capabilities().architecture
+
+    def _waits_for_data(self, uuid: str) -> bool:
+        known = self._glance.image(uuid)
+        return known is not None and known.status == "queued"
 
     def _named(self, token: str, **where: str) -> list[Stored]:
         return self._glance.images(token, _NAMESAKES, **where)

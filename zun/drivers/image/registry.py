@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from zun import errors
 from zun.domain import image
@@ -68,6 +68,13 @@ class RegistryImages:
 
     def unpush(self, target: Target) -> None:
         """A registry has no image before it has all of it."""
+
+    def begun(self, uuids: Sequence[str]) -> list[str]:
+        """See :meth:`unpush`."""
+        return []
+
+    def give_up(self, uuid: str) -> None:
+        """See :meth:`unpush`."""
 
     def remove(self, reference: str) -> None:
         """Take it out of the engine. Raises ImageInUse."""
