@@ -66,9 +66,6 @@ class FakeNeutron:
     def public_networks(self) -> list[Net]:
         return [net for net in self.nets.values() if net.shared or net.external]
 
-    def lent(self, network_id: str, project_id: str) -> bool:
-        return (network_id, project_id) in self.loans
-
     def lent_to(self, project_id: str) -> list[str]:
         return [net for net, project in sorted(self.loans) if project == project_id]
 
@@ -96,7 +93,8 @@ class FakeNeutron:
         if wanted:
             addresses = [(subnet.id, address) for address in wanted for subnet in subnets if subnet.holds(address)]
         if (body["network_id"], body.get("mac_address")) in {(port.network_id, port.mac) for port in self.known_ports.values()}:
-            raise errors.NetworkRefused(reason="MAC address in use")
+            mac, network = body["mac_address"], body["network_id"]
+            raise errors.NetworkRefused(reason=f"Unable to complete operation for network {network}. The mac address {mac} is in use.")
         made = Port(
             id=str(uuid.uuid4()),
             network_id=body["network_id"],

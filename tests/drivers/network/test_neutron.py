@@ -185,6 +185,62 @@ def test_exposed_ports_are_opened_in_a_group_of_their_own(network: NeutronNetwor
     assert [(protocol, port) for _, protocol, port in neutron.opened] == [("tcp", 80), ("udp", 53)]
 
 
+def test_a_port_of_the_users_lets_in_whom_he_lets_in(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    """A container that is added to a capsule opens the ports that were made for it, and no other."""
+    one, state, mine = device(), ground.sandbox(), ground.port(ground.network())
+    nets = [{"network": ground.network()}, {"port": mine}]
+    sandbox = network.choose(wish(ground, nets=nets, exposed_ports={"80/tcp": {}}), external=False)
+    given = network.plug(sandbox, one, state)
+    sandbox = replace(sandbox, capsule=True, engine_id=state.engine_id, addresses=given.addresses)
+    network.plug(sandbox, one, state)
+    (group,) = neutron.known_groups
+    groups = {port.id: port.security_groups for port in neutron.known_ports.values()}
+    assert groups.pop(mine) == ["the-default"]
+    assert [group in each for each in groups.values()] == [True]
+
+
+def test_a_group_that_a_user_has_taken_for_his_own_port_is_left_to_him(
+    network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = device()
+    plug(network, ground, one, nets=[{"network": ground.network()}], exposed_ports={"80/tcp": {}})
+    (group,) = neutron.known_groups
+    his = ground.port(ground.network())
+    neutron.known_ports[his] = replace(neutron.known_ports[his], security_groups=[group])
+    network.unplug(one)
+    assert (list(neutron.known_ports), list(neutron.known_groups)) == ([his], [group])
+    assert f"security group {group} of {one} stays" in caplog.text
+
+
+def test_a_name_that_all_projects_use_is_asked_for_once(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    asked: list[str] = []
+    lent_to = neutron.lent_to
+
+    def counted(project: str) -> list[str]:
+        asked.append(project)
+        return lent_to(project)
+
+    neutron.lent_to = counted  # type: ignore[method-assign]
+    for number in range(20):
+        neutron.add_network(f"project {number}", name="private")
+    with pytest.raises(errors.NetworkNotFound):
+        network.choose(wish(ground, nets=[{"network": "private"}]), external=False)
+    assert asked == [ground.project]
+
+
+def test_what_neutron_refuses_is_not_asked_for_again(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    asked = []
+
+    def refuse(body: Any) -> Port:
+        asked.append(body)
+        raise errors.NetworkRefused(reason="Quota exceeded for resources: ['port'].")
+
+    neutron.make_port = refuse  # type: ignore[method-assign]
+    with pytest.raises(errors.NetworkRefused, match="Quota exceeded"):
+        plug(network, ground, device(), nets=[{"network": ground.network()}])
+    assert len(asked) == 1
+
+
 def test_what_is_well_is_not_asked_of_neutron_again(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
     """A container begins again while Neutron is away."""
     one, state = device(), ground.sandbox()

@@ -99,9 +99,6 @@ class Neutron(Protocol):
     def public_networks(self) -> list[Net]:
         """Those that everybody may use, or that are external."""
 
-    def lent(self, network_id: str, project_id: str) -> bool:
-        """Whether a network is shared with this project (by an RBAC policy)."""
-
     def lent_to(self, project_id: str) -> list[str]:
         """The uuids of all that are shared so."""
 

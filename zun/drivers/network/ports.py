@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from zun.domain.sandbox import Sandbox
 from zun.drivers.network import wishes
 from zun.drivers.network.activity import BINDING_FAILED
 from zun.drivers.network.cloud import INTERFACE, OWN, OWNER, Group, Neutron, Port
+
+LOG = logging.getLogger(__name__)
 
 #: of a change that was met by another one each time
 _TRIES = 4
@@ -102,11 +105,14 @@ class Ports:
             body["fixed_ips"] = fixed
         if groups:
             body["security_groups"] = groups
+        mac = mac_of(device, net["network"])
         try:
-            return self._neutron.make_port({**body, "mac_address": mac_of(device, net["network"])})
-        except errors.NetworkRefused:
+            return self._neutron.make_port({**body, "mac_address": mac})
+        except errors.NetworkRefused as refused:
             late = next((port for port in self.of(device) if port.network_id == net["network"]), None)
-            # The address is another's by chance, or Neutron refuses whatever is asked: then it says so again.
+            if late is None and mac not in refused.details["reason"]:
+                raise
+            # Unless it is the device's own, the hardware address is another's by chance.
             return self._neutron.make_port(body) if late is None else late
 
     def _take(self, port_id: str, device: str, interface: str) -> Port:
@@ -150,15 +156,18 @@ class Ports:
 
     def change_group(self, device: str, group_id: str, *, member: bool) -> None:
         """Have all ports of a device in a security group, or out of it."""
-        for port in self.of(device):
+        self._change_groups(self.of(device), group_id, member=member)
+
+    def _change_groups(self, ports: list[Port], group_id: str, *, member: bool) -> None:
+        for port in ports:
             others = [uuid for uuid in port.security_groups if uuid != group_id]
             groups = [*others, group_id] if member else others
             if set(groups) != set(port.security_groups):
                 self._change(port, {"security_groups": groups})
 
     def expose(self, sandbox: Sandbox, device: str) -> None:
-        """Have the sandbox's exposed ports open, of those that were named later too."""
-        self.change_group(device, self._ensure_group(sandbox, device).id, member=True)
+        """Have the sandbox's exposed ports open, of those that were named later too. A port of the user's lets in whom he lets in."""
+        self._change_groups([port for port in self.of(device) if port.own], self._ensure_group(sandbox, device).id, member=True)
 
     def _ensure_group(self, sandbox: Sandbox, device: str) -> Group:
         """The group that lets everybody in at the exposed ports (``80/tcp``, ``53/udp``, ``8080``)."""
@@ -171,6 +180,9 @@ class Ports:
         return group
 
     def remove_group(self, device: str) -> None:
-        """Remove that group; none there is as good."""
+        """Remove that group; none there is as good. One that a user has put on a port of his own meanwhile is his."""
         for group in self._neutron.groups(name=group_name(device)):
-            self._neutron.delete_group(group.id)
+            try:
+                self._neutron.delete_group(group.id)
+            except errors.NetworkRefused as refused:
+                LOG.warning("security group %s of %s stays: %s", group.id, device, refused)

@@ -86,10 +86,6 @@ class SdkNeutron:
             external = {found.id: _net(found) for found in self._proxy.networks(is_router_external=True)}
             return list({**external, **shared}.values())
 
-    def lent(self, network_id: str, project_id: str) -> bool:
-        """See the Protocol."""
-        return network_id in self.lent_to(project_id)
-
     def lent_to(self, project_id: str) -> list[str]:
         """See the Protocol."""
         where = {"object_type": "network", "action": "access_as_shared", "target_project_id": project_id}

@@ -94,13 +94,15 @@ class Wishes:
     def _usable(self, project: str, name: str) -> list[Net]:
         if _UUID.fullmatch(name):
             net = self._neutron.network(name)
-            return [net] if net is not None and self._may_use(project, net) else []
-        named = self._neutron.networks(name=name)
+            named = [] if net is None else [net]
+        else:
+            named = self._neutron.networks(name=name)
         own = [net for net in named if net.project_id == project]
-        return own or [net for net in named if self._may_use(project, net)]
-
-    def _may_use(self, project: str, net: Net) -> bool:
-        return net.project_id == project or net.shared or net.external or self._neutron.lent(net.id, project)
+        if own or not named:
+            return own
+        # Of a common name every project may have one: they are asked about all at once.
+        lent = self._neutron.lent_to(project)
+        return [net for net in named if net.shared or net.external or net.id in lent]
 
     def port(self, project: str, name: str, device: str | None = None) -> Port:
         """A port of the project that nobody uses (but ``device``), by uuid or name. Raises PortNotFound, SeveralMatches, PortNotUsable."""
