@@ -46,11 +46,13 @@ def test_a_failure_undoes_what_was_begun_in_reverse():
     assert (failure.value.step, failure.value.leftovers) == ("three", [])
 
 
-def test_what_cannot_be_undone_is_named_and_keeps_nothing_else_from_being_undone():
+def test_what_cannot_be_undone_is_named_with_its_reason_and_keeps_nothing_else_from_being_undone(caplog):
     log = []
     with pytest.raises(SagaFailed) as failure:
         run(steps(log, failing={"three"}, stubborn={"three"}))
     assert failure.value.leftovers == ["three"]
+    assert "step three could not be undone" in caplog.text
+    assert caplog.records[0].exc_info is not None
     assert log[-1] == "undo one"
 
 

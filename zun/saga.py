@@ -7,10 +7,13 @@ fails, fails the saga: every step that was begun is undone, the last one first. 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
+
+LOG = logging.getLogger(__name__)
 
 C = TypeVar("C")
 
@@ -112,5 +115,7 @@ def unwind(steps: Iterable[Step[C]], context: C, *, fault: FaultPoint = no_fault
             fault(f"{step.name}:undo")
             step.undo(context)
         except Exception:
+            # It is tried again; whoever wonders why it is not done finds it here.
+            LOG.warning("step %s could not be undone", step.name, exc_info=True)
             leftovers.append(step.name)
     return leftovers

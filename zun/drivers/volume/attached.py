@@ -167,7 +167,7 @@ class Attached:
         has made the volume, and it is blank, or was when the making of one was begun (``begun``) that has not come so far as to have a
         signature; whatever else cannot be mounted is its user's, and is left as it is. Raises VolumeFailed."""
         # This host knows of a making that its last life has not ended: what is there looks whole, perhaps, and is not.
-        broken = wanted.made and record.formatting
+        broken = wanted.made and wanted.unused and record.formatting
         kind = None if broken else self._filesystems.kind(device)
         if broken or (kind is None and wanted.made and (begun or self._filesystems.is_blank(device))):
             # Where another host is to go on, it does not see what this one has written down.

@@ -71,10 +71,14 @@ class HostFilesystems:
 
 def _run(*command: str, also: tuple[int, ...] = (), patience: float = _PATIENCE) -> subprocess.CompletedProcess[bytes]:
     """Run it; ``also`` are the answers other than 0 that are none of failure. Raises OSError."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603 - our own words and a path
     try:
-        done = subprocess.run(command, capture_output=True, timeout=patience, check=False)  # noqa: S603 - our own words and a path
+        output, complaint = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired as late:
-        raise OSError(f"{command[0]} did not end within {patience} s") from late
+        # Nobody waits for its end: what hangs in dead storage dies when that comes back.
+        process.kill()
+        raise OSError(f"{command[0]} did not end within {patience:g} s") from late
+    done = subprocess.CompletedProcess(command, process.returncode, output, complaint)
     if done.returncode and done.returncode not in also:
         said = done.stderr.decode(errors="replace").strip()[:500]
         raise OSError(said or f"{command[0]} answered {done.returncode}")
