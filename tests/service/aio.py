@@ -18,7 +18,7 @@ import requests
 
 from tests.engines import Dockerd
 from tests.images import load_busybox
-from tests.stores import now
+from tests.stores import fresh, now
 from zun.db.store import SqlStore
 from zun.drivers.runtime.docker_http import DockerHttp
 
@@ -67,19 +67,25 @@ class Aio:
             f"[compute]\nreserved_host_memory = 0\n{settings}"
         )
         self.log = folder / "log"
+        self._fatal = folder / "fatal"
         self._process: subprocess.Popen[bytes] | None = None
 
     # -- life ------------------------------------------------------------------------------------
 
-    def start(self, fault: str | None = None, *, engine_away: bool = False) -> None:
-        """Start it and wait until it is up; with ``engine_away`` only until it answers. ``fault`` names the point of a saga at which it
-        kills itself."""
+    def migrate(self) -> None:
+        """Give it a database with its tables before it begins for the first time; to make them would take it as long as all the rest."""
+        self.state.mkdir(mode=0o700)
+        fresh(self.state / "zun.sqlite")
+
+    def start(self, *, engine_away: bool = False) -> None:
+        """Start it and wait until it is up; with ``engine_away`` only until it answers."""
+        self._fatal.unlink(missing_ok=True)
         environment = os.environ | {"OS_CLIENT_CONFIG_FILE": str(self.clouds), "PYTHONPATH": str(Path(__file__).parents[2])}
         command = [
             sys.executable,
             "-m",
             "tests.service.dying",
-            fault or "",
+            str(self._fatal),
             "--state-dir",
             str(self.state),
             "--config-file",
@@ -108,8 +114,17 @@ class Aio:
         """SIGTERM; returns the exit code."""
         return self._end(signal.SIGTERM)
 
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def die_at(self, point: str) -> None:
+        """From now on it kills itself at this point of a saga."""
+        self._fatal.write_text(point)
+
     def wait_for_death(self) -> None:
-        """Until it has killed itself at its fault point."""
+        """Until it has killed itself there."""
         process = self._process
         assert process is not None
         assert process.wait(PATIENCE) == -signal.SIGKILL
@@ -121,6 +136,16 @@ class Aio:
             return 0
         process.send_signal(how)
         return process.wait(PATIENCE)
+
+    def empty(self) -> None:
+        """Delete all its containers, and see that nothing is left of them."""
+        self._fatal.unlink(missing_ok=True)
+        uuids = [row["uuid"] for row in self.get("/containers").json()["containers"]]
+        for uuid in uuids:
+            assert self.delete(f"/containers/{uuid}", params={"force": True}).status_code == 204
+        for uuid in uuids:
+            self.wait_gone(uuid)
+        self.assert_nothing_leaked()
 
     def clean(self) -> None:
         """End it, and remove from the engine what is its own."""
@@ -259,7 +284,9 @@ def service(request: pytest.FixtureRequest) -> Aio:
 @pytest.fixture
 def own_service(engine: Dockerd, tmp_path: Path) -> Iterator[Aio]:
     """A service of the test's own, running."""
-    yield from _running(Aio(tmp_path, engine))
+    made = Aio(tmp_path, engine)
+    made.migrate()
+    yield from _running(made)
 
 
 def _running(aio: Aio) -> Iterator[Aio]:

@@ -9,10 +9,11 @@ import pytest
 
 from cloud import world
 from tests.service.aio import embedded, engine, own_service, service
+from tests.service.mortal import mortal, survivors
 from tests.service.official import capsule, openstack
 from tests.service.on_cloud import on_cloud
 
-__all__ = ["capsule", "embedded", "engine", "on_cloud", "openstack", "own_service", "service"]
+__all__ = ["capsule", "embedded", "engine", "mortal", "on_cloud", "openstack", "own_service", "service", "survivors"]
 
 
 @pytest.fixture(autouse=True)

@@ -64,7 +64,7 @@ class Distributed(Aio):
         """See Aio."""
         return PASSWORD
 
-    def start(self, fault: str | None = None, *, engine_away: bool = False) -> None:
+    def start(self, *, engine_away: bool = False) -> None:
         """Start all of them and wait until the host is up."""
         self.manage("db", "upgrade")
         for name in PARTS:

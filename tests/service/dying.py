@@ -1,21 +1,23 @@
-"""``zun-aio`` for tests: the first argument is the point of a saga at which it kills itself (``create_container:after``, or nothing)."""
+"""``zun-aio`` for tests: the first argument names a file; where that has the point of a saga (``create_container:after``), it kills itself
+when it reaches that."""
 
 import os
 import signal
 import sys
+from pathlib import Path
 
 from zun.cmd.aio import main
 
 
-def dying_at(point: str):
-    """A fault point that kills the process when ``point`` is reached."""
+def dying_at(file: Path):
+    """A fault point that kills the process when the one that ``file`` has is reached; it may come to have one, and another, at any time."""
 
     def reached(name: str) -> None:
-        if name == point:
+        if file.exists() and name == file.read_text():
             os.kill(os.getpid(), signal.SIGKILL)
 
     return reached
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[2:], fault=dying_at(sys.argv[1])))
+    sys.exit(main(sys.argv[2:], fault=dying_at(Path(sys.argv[1]))))

@@ -30,9 +30,9 @@ class Embedded(Aio):
         users = "".join(f"users = {name}:{project}:{role}\n" for name, project, role in USERS)
         super().__init__(folder, engine, f"{settings}[basic_auth]\n{users}")
 
-    def start(self, fault: str | None = None, *, engine_away: bool = False) -> None:
+    def start(self, *, engine_away: bool = False) -> None:
         """See Aio; afterwards the users have their passwords."""
-        super().start(fault, engine_away=engine_away)
+        super().start(engine_away=engine_away)
         hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
         with (self.state / "htpasswd").open("a") as file:
             file.writelines(f"{name}:{hashed}\n" for name in ("mia", "ray", "rob", "sue", "pit"))

@@ -10,19 +10,13 @@ def points(verb):
 
 
 @pytest.fixture
-def aio(own_service):
-    return own_service
-
-
-def die_at(aio, point):
-    """Restart the service so that it dies at the point."""
-    aio.stop()
-    aio.start(fault=point)
+def aio(mortal):
+    return mortal
 
 
 @pytest.mark.parametrize("point", points("create"))
 def test_a_create_outlives_the_service(aio, point):
-    die_at(aio, point)
+    aio.die_at(point)
     uuid = aio.create()
     aio.wait_for_death()
     aio.start()
@@ -34,7 +28,7 @@ def test_a_create_outlives_the_service(aio, point):
 def test_a_stop_outlives_the_service(aio, point):
     uuid = aio.create()
     aio.wait(uuid, "Running")
-    die_at(aio, point)
+    aio.die_at(point)
     assert aio.post(f"/containers/{uuid}/stop", params={"timeout": 0}).status_code == 202
     aio.wait_for_death()
     aio.start()
@@ -46,7 +40,7 @@ def test_a_stop_outlives_the_service(aio, point):
 def test_a_deletion_outlives_the_service(aio, point):
     uuid = aio.create()
     aio.wait(uuid, "Running")
-    die_at(aio, point)
+    aio.die_at(point)
     assert aio.post(f"/containers/{uuid}/kill").status_code == 202
     aio.wait(uuid, "Stopped")
     assert aio.delete(f"/containers/{uuid}").status_code == 204
@@ -57,7 +51,7 @@ def test_a_deletion_outlives_the_service(aio, point):
 
 
 def test_a_create_that_must_fail_fails_after_the_restart_too_and_leaves_nothing(aio):
-    die_at(aio, "start_container:before")
+    aio.die_at("start_container:before")
     uuid = aio.create("no-such-program")
     aio.wait_for_death()
     aio.start()

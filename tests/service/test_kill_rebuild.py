@@ -21,7 +21,7 @@ UNDOING = [f"{step.name}:undo" for step in reversed(STEPS) if step.undo is not N
 
 
 @pytest.fixture
-def aio(own_service: Aio, engine: Dockerd) -> Aio:
+def aio(mortal: Aio, engine: Dockerd) -> Aio:
     load_busybox(engine.socket, NEW, extra=b"of the new image\n")
     nothing = io.BytesIO()
     with tarfile.open(fileobj=nothing, mode="w") as tar:
@@ -32,7 +32,7 @@ def aio(own_service: Aio, engine: Dockerd) -> Aio:
         assert http.call("POST", "/images/create", query=query, body=nothing.getvalue()).ok
     finally:
         http.close()
-    return own_service
+    return mortal
 
 
 def rebuilt_and_killed(aio: Aio, image: str, point: str, status: str = "Running") -> tuple[str, dict[str, object]]:
@@ -41,8 +41,7 @@ def rebuilt_and_killed(aio: Aio, image: str, point: str, status: str = "Running"
     before = aio.wait(uuid, status)
     if status == "Running":
         assert aio.post(f"/containers/{uuid}/execute", params={"command": "touch /root/of-the-old-one"}).json()["exit_code"] == 0
-    aio.stop()
-    aio.start(fault=point)
+    aio.die_at(point)
     assert aio.post(f"/containers/{uuid}/rebuild", params={"image": image}).status_code == 202
     aio.wait_for_death()
     aio.start()
