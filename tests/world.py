@@ -161,7 +161,6 @@ class World:
         self.place = Place(self.store, inventory, clock=self.clock, poke=lambda host: self.agents.on(host).look(), rules=self.rules)
         maker = Pulse if self.threads else HandPulse
         self.place_pulse = maker("place", self.place.run, 0.2)
-        self.sweep = Sweep(self.store, clock=self.clock, service_down_time=DOWN_TIME, hearing=lambda: self.hearing())
         self.accept = Accept(
             self.store,
             inventory,
@@ -185,18 +184,7 @@ class World:
             images=self.drivers(plugs.runtime),
             hearing=lambda: self.hearing(),
         )
-        self.leavings = Leavings(
-            self.store,
-            inventory,
-            network=plugs.network,
-            volumes=plugs.volumes,
-            clock=self.clock,
-            service_down_time=DOWN_TIME,
-            hearing=lambda: self.hearing(),
-        )
-        makers = [*of_network(plugs.network, 300), *of_volumes(plugs.volumes, 300)]
-        makers += [maker for driver in self.drivers(plugs.runtime).values() for maker in of_images(driver, 300)]
-        self.latecomers = Latecomers(self.store, makers, clock=self.clock)
+        self._begin_rounds(inventory, plugs)
         vault = Vault(lambda: [KEY])
         self.desk = Desk(self.store, inventory, clock=self.clock, poke=self._poke, vault=vault)
         self.registries = Registries(self.store, vault)
@@ -209,6 +197,15 @@ class World:
             poke=self._poke,
         )
         self.place_pulse.start()
+
+    def _begin_rounds(self, inventory: Inventory, plugs: Plugs) -> None:
+        """What goes on without a request, but for the placing: each round is called by the test."""
+        judged = {"clock": self.clock, "service_down_time": DOWN_TIME, "hearing": lambda: self.hearing()}
+        self.sweep = Sweep(self.store, **judged)
+        self.leavings = Leavings(self.store, inventory, network=plugs.network, volumes=plugs.volumes, **judged)
+        makers = [*of_network(plugs.network, 300), *of_volumes(plugs.volumes, 300)]
+        makers += [maker for driver in self.drivers(plugs.runtime).values() for maker in of_images(driver, 300)]
+        self.latecomers = Latecomers(self.store, makers, clock=self.clock)
 
     def _poke(self, host: str | None) -> None:
         if self.mute:

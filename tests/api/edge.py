@@ -151,8 +151,7 @@ class Edge:
         self.conf = zun_conf.new()
         self.conf([*options], project="zun", default_config_files=[])
         inventory = LocalInventory(self.store, lambda: NOW, 180)
-        defaults = Defaults()
-        network = EngineNetwork()
+        defaults, network = Defaults(), EngineNetwork()
         verbs = Verbs(
             store,
             Agents(self.agent),  # type: ignore[arg-type]
@@ -163,47 +162,43 @@ class Edge:
             poke=lambda host: None,
             images={"docker": Images()},  # type: ignore[dict-item]
         )
+        accept = Accept(
+            store,
+            inventory,
+            network=network,
+            volumes=LocalVolumes(folder),
+            images={"docker": Images()},  # type: ignore[dict-item]
+            clock=lambda: NOW,
+            defaults=defaults,
+            poke=lambda: None,
+            poke_host=lambda host: None,
+            chance=random.Random(1),
+        )
         self.app = make_app(
             conf=self.conf,
             store=store,
-            accept=Accept(
-                store,
-                inventory,
-                network=network,
-                volumes=LocalVolumes(folder),
-                images={"docker": Images()},  # type: ignore[dict-item]
-                clock=lambda: NOW,
-                defaults=defaults,
-                poke=lambda: None,
-                poke_host=lambda host: None,
-                chance=random.Random(1),
-            ),
+            accept=accept,
             verbs=verbs,
             networks=Networks(network, verbs, store),
             archives=Files(),
             registries=Registries(store, Vault(lambda: [KEY])),
-            images=HostImages(
-                store,
-                Agents(self.agent),  # type: ignore[arg-type]
-                {"docker": Images()},  # type: ignore[dict-item]
-                clock=lambda: NOW,
-                service_down_time=180,
-                poke=lambda host: None,
-            ),
-            admin=Admin(
-                store,
-                inventory,
-                clock=lambda: NOW,
-                configured=defaults.quota,
-                service_down_time=180,
-                sweep=lambda: None,
-            ),
-            streams=Streams(store, Agents(self.agent), clock=lambda: NOW, lifetime=60),  # type: ignore[arg-type]
+            **self._hosts(inventory, defaults),
             proxy_port=6784,
             clock=lambda: NOW,
             authenticate=authenticate,
             ticks=ticks,
         )
+
+    def _hosts(self, inventory: LocalInventory, defaults: Defaults) -> dict[str, Any]:
+        """What the API has that is about hosts and what they answer."""
+        agents: Any = Agents(self.agent)
+        down: dict[str, Any] = {"clock": lambda: NOW, "service_down_time": 180}
+        drivers: Any = {"docker": Images()}
+        return {
+            "images": HostImages(self.store, agents, drivers, poke=lambda host: None, **down),
+            "admin": Admin(self.store, inventory, configured=defaults.quota, sweep=lambda: None, **down),
+            "streams": Streams(self.store, agents, clock=lambda: NOW, lifetime=60),
+        }
 
     def __call__(
         self,
