@@ -45,6 +45,11 @@ def test_the_api_plugs_no_wires() -> None:
     assert imported("zun.cmd.api, zun.api.keystone", unwanted, _WITH_NEUTRON) == set()
 
 
+@pytest.mark.parametrize("process", ["zun.cmd.api", "zun.cmd.conductor"])
+def test_who_is_no_host_has_no_agent(process: str) -> None:
+    assert imported(process, {"zun.compute.loop", "zun.compute.doors", "zun.compute.ask"}, _WITH_NEUTRON) == set()
+
+
 def test_the_api_has_the_sdk_only_once_it_has_to_ask_a_service() -> None:
     assert imported("zun.cmd.api, zun.api.keystone", {"openstack"}, _WITH_NEUTRON) == set()
     asking = f"""{_WITH_NEUTRON}

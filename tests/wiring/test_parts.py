@@ -12,7 +12,7 @@ from zun.conductor.registries import Registries, access
 from zun.conductor.vault import KeyFile
 from zun.conf import secrets
 from zun.db.migrate import upgrade
-from zun.wiring import control, host, parts
+from zun.wiring import control, drivers, parts
 
 
 def configured(folder: Path, text: str = ""):
@@ -47,10 +47,10 @@ def test_a_key_that_is_none_is_refused_at_the_start(tmp_path):
 
 
 def test_the_default_registry_and_its_account(tmp_path):
-    assert host.default_registry(configured(tmp_path)) is None
+    assert drivers.default_registry(configured(tmp_path)) is None
     text = "[docker]\ndefault_registry = r.example\ndefault_registry_username = robot\ndefault_registry_password = sesame\n"
-    found = host.default_registry(configured(tmp_path, text))
+    found = drivers.default_registry(configured(tmp_path, text))
     assert (found.domain, found.credentials.username) == ("r.example", "robot")
     assert "sesame" not in repr(found)
     with pytest.raises(ValueError, match="team"):
-        host.default_registry(configured(tmp_path, "[docker]\ndefault_registry = team\n"))
+        drivers.default_registry(configured(tmp_path, "[docker]\ndefault_registry = team\n"))

@@ -9,7 +9,7 @@ from zun.api.auth import WSGI, BasicAuth
 from zun.db import revision
 from zun.interfaces import rpc
 from zun.rpc import messaging
-from zun.wiring import host
+from zun.wiring import drivers
 from zun.wiring.control import Listening, database, decisions
 from zun.wiring.edge import application
 from zun.wiring.news import announce
@@ -30,7 +30,7 @@ class Api:
         conductor = self._bus.client(rpc.Conductor, messaging.CONDUCTOR)  # type: ignore[type-abstract]
         self._ears = Listening(conf, conductor, utcnow)
         # Asked only what they would refuse: there is no engine here.
-        plugs = host.plugs(conf, host.docker(conf, "none"))
+        plugs = drivers.plugs(conf, drivers.docker(conf, "none"))
         decided = decisions(conf, self._store, plugs, self._bus.agents(), utcnow, rounds, self._ears.hearing)
         self.app = application(
             conf,

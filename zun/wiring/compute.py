@@ -9,7 +9,7 @@ from oslo_config import cfg
 from zun import saga
 from zun.interfaces import rpc
 from zun.rpc import messaging
-from zun.wiring import host
+from zun.wiring import drivers, host
 from zun.wiring.parts import deployment, utcnow
 
 
@@ -21,7 +21,7 @@ class Compute:
     def __init__(self, conf: cfg.ConfigOpts, *, fault: saga.FaultPoint = saga.no_fault) -> None:
         """Raises OSError where the state folder cannot be used, ValueError for what cannot be used of the configuration."""
         self._bus = messaging.Bus(conf)
-        plugs = host.plugs(conf, host.docker(conf, deployment(Path(conf.state_path))))
+        plugs = drivers.plugs(conf, drivers.docker(conf, deployment(Path(conf.state_path))))
         conductor = self._bus.client(rpc.Conductor, messaging.CONDUCTOR)  # type: ignore[type-abstract]
         self._agent = host.agent(conf, conductor, plugs, utcnow, fault, greeted=lambda: None)
         self._doors = host.doors(conf)

@@ -8,7 +8,7 @@ from zun import errors
 from zun.db import revision
 from zun.interfaces import rpc
 from zun.rpc import messaging
-from zun.wiring import host
+from zun.wiring import drivers
 from zun.wiring.control import Listening, Rounds, database
 from zun.wiring.news import announce
 from zun.wiring.parts import utcnow
@@ -30,7 +30,7 @@ class Conducting:
         conductor = self._bus.client(rpc.Conductor, messaging.CONDUCTOR)  # type: ignore[type-abstract]
         self._ears = Listening(conf, conductor, utcnow)
         # Of these, other services are asked, and no engine: there is none here.
-        plugs = host.plugs(conf, host.docker(conf, "none"))
+        plugs = drivers.plugs(conf, drivers.docker(conf, "none"))
         self._rounds = Rounds(conf, self._store, self._bus.agents(), utcnow, self._ears.hearing, plugs)
         self._servers = (
             self._bus.server(rpc.Conductor, self._rounds.desk, messaging.CONDUCTOR, name=conf.host),  # type: ignore[type-abstract]

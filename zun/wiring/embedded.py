@@ -18,7 +18,7 @@ from zun.interfaces.rpc import Agent, Conductor
 from zun.interfaces.runtime import Runtime
 from zun.interfaces.store import Store
 from zun.rpc import local
-from zun.wiring import host
+from zun.wiring import drivers, host
 from zun.wiring.control import Listening, Rounds, database, decisions
 from zun.wiring.edge import application
 from zun.wiring.parts import Clock, deployment, utcnow
@@ -49,8 +49,8 @@ class Embedded:
             upgrade(conf.database.connection)
         store = database(conf, clock)
         self.store: Store = store
-        self.runtime = runtime or host.docker(conf, deployment(state))
-        plugs = host.plugs(conf, self.runtime)
+        self.runtime = runtime or drivers.docker(conf, deployment(state))
+        plugs = drivers.plugs(conf, self.runtime)
         agents: dict[str, Agent] = {}
         self.rounds = Rounds(conf, self.store, local.LocalAgents(agents), clock, lambda: self._ears.hearing(), plugs)
         conductor = local.link(Conductor, self.rounds.desk)  # type: ignore[type-abstract]
