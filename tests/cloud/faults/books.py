@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from cloud.nodes import Node
@@ -13,11 +14,14 @@ from cloud.services import settings
 from cloud.world import World
 from zun.db.store import SqlStore
 from zun.domain.action import OPEN, Action
+from zun.domain.claim import taken_by
 from zun.domain.container import Container
 from zun.domain.sandbox import Sandbox, device_of
 from zun.domain.volume import MadeVolume
+from zun.drivers.inventory import words
 from zun.drivers.runtime import labels
 from zun.drivers.runtime.docker_http import DockerHttp
+from zun.drivers.volume.records import Records
 
 OWNER = "compute:zun"
 #: seconds that the books may take to agree, for what is done after the last answer
@@ -53,11 +57,10 @@ class Books:
             rows = {f"sandbox {sandbox.uuid}" for sandbox in here}
             rows |= {f"container {one.uuid}" for sandbox in here for one in members[sandbox.uuid]}
             found += _differ(f"engine of {host.name}", rows, self._objects(host))
-        on = {device_of(sandbox, members[sandbox.uuid][0].uuid): sandbox.host for sandbox in placed if members[sandbox.uuid]}
-        devices = set(on)
-        found += self._network(placed, members, devices)
-        found += self._allocations(on)
-        found += self._volumes(devices, made)
+        homes = {device_of(sandbox, members[sandbox.uuid][0].uuid): sandbox for sandbox in placed if members[sandbox.uuid]}
+        found += self._network(placed, members, set(homes))
+        found += self._allocations(homes)
+        found += self._volumes(_wished(placed, members), made)
         return found
 
     def _objects(self, host: Node) -> set[str]:
@@ -88,42 +91,58 @@ class Books:
         groups = {group.name for group in self._admin.network.security_groups() if group.name.startswith("zun-")}
         return found + [f"Neutron has the security group {name} of nobody" for name in groups - {f"zun-{device}" for device in devices}]
 
-    def _allocations(self, on: dict[str, str | None]) -> list[str]:
-        """Where the service keeps its account in Placement, that is; ``on`` has containers and capsules, and their hosts."""
+    def _allocations(self, homes: Mapping[str, Sandbox]) -> list[str]:
+        """``homes`` has the sandboxes that are on a host, by the containers and capsules that they are to others."""
         session = self._admin.session
         providers = session.get(f"{self._placement}/resource_providers").json()["resource_providers"]
         by_host = {provider["name"]: provider["uuid"] for provider in providers}
         found = []
         for host in self._world.hosts:
-            if host.name in by_host:
-                taken = session.get(f"{self._placement}/resource_providers/{by_host[host.name]}/allocations").json()["allocations"]
-                found += _differ(f"Placement, {host.name}", {each for each, where in on.items() if where == host.name}, set(taken))
+            if host.name not in by_host:
+                found.append(f"Placement has no provider {host.name}")
+                continue
+            taken = session.get(f"{self._placement}/resource_providers/{by_host[host.name]}/allocations").json()["allocations"]
+            here = {device: words.amounts(taken_by(sandbox)) for device, sandbox in homes.items() if sandbox.host == host.name}
+            there = {consumer: each["resources"] for consumer, each in taken.items()}
+            found += _differ(f"Placement, {host.name}", _amounts(here), _amounts(there))
         return found
 
-    def _volumes(self, devices: set[str], made: list[MadeVolume]) -> list[str]:
-        """A volume that is in a row of those that were made is looked after, and not leaked."""
+    def _volumes(self, wished: Mapping[str, set[tuple[str, str]]], made: list[MadeVolume]) -> list[str]:
+        """``wished`` has, by host, who has which volumes. One that is in a row of those that were made is looked after, and not leaked."""
         session, url = self._admin.session, self._admin.block_storage.get_endpoint()
         headers = {"OpenStack-API-Version": "volume 3.44"}
         attachments = session.get(f"{url}/attachments?all_tenants=1", headers=headers).json()["attachments"]
-        found = [
-            f"Cinder has an attachment of {each['instance']}, of which there is no row"
-            for each in attachments
-            if each["instance"] not in devices
-        ]
+        rows = {f"volume {volume}, attached for {owner}" for pairs in wished.values() for owner, volume in pairs}
+        found = _differ("Cinder", rows, {f"volume {each['volume_id']}, {each['status']} for {each['instance']}" for each in attachments})
         known = {row.owner_uuid for row in made}
         for volume in session.get(f"{url}/volumes/detail?all_tenants=1", headers=headers).json()["volumes"]:
             owner = volume["metadata"].get("zun_owner")
             if owner is not None and owner not in known:
                 found.append(f"Cinder has volume {volume['id']}, made for {owner}, of which nobody knows")
         for host in self._world.hosts:
+            here = wished.get(host.name, set())
             folder = settings.state(host, "zun") / "mnt"
-            mounts = [line.split()[1] for line in host.run("cat", "/proc/mounts").splitlines()]
-            here = [point for point in mounts if point.startswith(f"{folder}/")]
-            attached = {each["volume_id"] for each in attachments}
-            found += [
-                f"{host.name} has {point} mounted, which is not attached" for point in here if point.rpartition("/")[2] not in attached
-            ]
+            points = [Path(line.split()[1]) for line in host.run("cat", "/proc/mounts").splitlines()]
+            mounted = {f"a mount of volume {point.name}" for point in points if point.parent == folder}
+            found += _differ(f"mounts of {host.name}", {f"a mount of volume {volume}" for _, volume in here}, mounted)
+            held = {f"volume {record.volume_id} of {record.owner}" for record in Records(folder / ".records").all()}
+            found += _differ(f"volumes held by {host.name}", {f"volume {volume} of {owner}" for owner, volume in here}, held)
         return found
+
+
+def _wished(placed: Iterable[Sandbox], members: Mapping[str, Iterable[Container]]) -> dict[str, set[tuple[str, str]]]:
+    """By host, who has which volumes of Cinder's: a container those that are mounted in it, a capsule those that its containers share."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for sandbox in placed:
+        pairs = {(sandbox.uuid, volume["source"]) for volume in sandbox.volumes if volume["type"] == "cinder"}
+        for one in members[sandbox.uuid]:
+            pairs |= {(one.uuid, mount["source"]) for mount in one.mounts if mount["type"] == "volume"}
+        found.setdefault(str(sandbox.host), set()).update(pairs)
+    return found
+
+
+def _amounts(taken: Mapping[str, Mapping[str, int]]) -> set[str]:
+    return {f"{consumer} with {sorted(amounts.items())}" for consumer, amounts in taken.items()}
 
 
 def _taps(names: Iterable[str]) -> set[str]:
