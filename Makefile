@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart stop cloud cloud-down tempest test unit lint types bench constraints cloud-constraints config-samples docs
+.PHONY: help quickstart stop cloud cloud-down tempest test unit lint types bench bench-cloud constraints cloud-constraints config-samples docs
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
