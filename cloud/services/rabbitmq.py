@@ -74,6 +74,12 @@ def consumers(world: World, queue: str) -> int:
     return sum(int(words[1]) for words in found if len(words) == 2 and words[0] == queue and words[1].isdigit())
 
 
+def kinds(world: World) -> dict[str, str]:
+    """What type each queue is of, by name: ``classic``, ``quorum``."""
+    listed = world.controller.run(*_control(world, "list_queues", "name", "type"))
+    return {words[0]: words[1] for words in map(str.split, listed.splitlines()) if len(words) == 2}
+
+
 def _control(world: World, verb: str, *arguments: str) -> list[str]:
     environment = [f"{name}={value}" for name, value in _environment(world).items()]
     quiet = ["--quiet", "--no-table-headers"] if verb.startswith("list") else ["--quiet"]

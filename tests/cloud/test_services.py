@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from cloud import daemons
+from cloud.services import rabbitmq
 from cloud.world import HOSTS, PEOPLE, REGION, SERVICE_USERS, World
+from tools.environment import REPOSITORY
 from zun.drivers.runtime.docker_http import DockerHttp
 
 
@@ -19,6 +21,16 @@ def test_every_daemon_lives(cloud: World) -> None:
     assert {"docker", "ovs-vswitchd", "ovsdb-server", "neutron-openvswitch-agent"} <= set(daemons_of["host-a"])
     assert daemons_of["host-a"] == daemons_of["host-b"]
     assert [(node.name, name) for node in cloud.nodes() for name in daemons_of[node.name] if daemons.pid(node, name) is None] == []
+
+
+@pytest.mark.whole
+def test_a_cloud_that_is_up_is_left_as_it_is(cloud: World) -> None:
+    """``make cloud`` again: the one line in which it speaks of time is that there was nothing to do, and no process is another one."""
+    alive = lambda: {(node.name, name): daemons.pid(node, name) for node in cloud.nodes() for name in daemons.names(node)}  # noqa: E731
+    before = alive()
+    said = subprocess.run(["make", "--no-print-directory", "cloud"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    assert [line.partition("] ")[2] for line in said.splitlines() if line.startswith("[")] == ["the cloud was up already"]
+    assert alive() == before
 
 
 def test_everybody_gets_a_token(cloud: World) -> None:
@@ -76,6 +88,14 @@ def test_an_engine_pulls_what_is_meant_for_docker_hub_from_the_registry(cloud: W
         assert engine.call("GET", "/images/busybox:latest/json").data["Architecture"] in ("amd64", "arm64")
     finally:
         engine.close()
+
+
+def test_whoever_waits_for_a_message_of_ours_waits_at_a_queue_that_outlives_the_broker(cloud: World) -> None:
+    """But what is said to all at once, and answers: who made their queues, or asked, is gone with them."""
+    kinds = rabbitmq.kinds(cloud)
+    ours = {name: kind for name, kind in kinds.items() if name.startswith("zun-") and "_fanout_" not in name}
+    assert {"zun-conductor", *(f"zun-compute.{host}" for host in HOSTS), "zun-rounds", "zun-streams", "zun-wsproxy"} <= set(ours)
+    assert set(ours.values()) == {"quorum"}
 
 
 def test_the_command_works_at_once(cloud: World) -> None:
