@@ -56,6 +56,16 @@ def six(demo: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
+def chosen(demo: Any) -> Iterator[Any]:
+    """A network of IPv6 only in which whoever makes a port may choose its address, or DHCP does."""
+    made = demo.network.create_network(name=f"chosen-{uuid.uuid4()}")
+    modes = {"ipv6_ra_mode": "dhcpv6-stateful", "ipv6_address_mode": "dhcpv6-stateful"}
+    demo.network.create_subnet(network_id=made.id, ip_version=6, cidr="fd00:67::/64", **modes)
+    yield made
+    demo.network.delete_network(made)
+
+
+@pytest.fixture
 def group(demo: Any) -> Iterator[Any]:
     made = demo.network.create_security_group(name=f"closed-{uuid.uuid4()}")
     yield made

@@ -15,12 +15,12 @@ from cloud.services import docker, neutron
 from cloud.services import zun as service
 from cloud.world import World
 from tests.cloud.containers import Zun, address
-from tests.cloud.networks import group, host_of, left, let_in, machine, operator, private, second, six, soon, zun
+from tests.cloud.networks import chosen, group, host_of, left, let_in, machine, operator, private, second, six, soon, zun
 from zun.drivers.runtime.docker_http import DockerHttp
 
 CODES = "errors"
 
-__all__ = ["group", "left", "operator", "private", "second", "six", "zun"]
+__all__ = ["chosen", "group", "left", "operator", "private", "second", "six", "zun"]
 
 
 def test_containers_on_two_hosts_talk_as_the_groups_permit(
@@ -67,6 +67,13 @@ def test_several_networks_a_port_of_the_users_and_addresses_of_his_choice(
     given_back = admin.network.get_port(mine.id)
     assert (given_back.device_id, given_back.device_owner, given_back.binding_host_id) == ("", "", "")
     demo.network.delete_port(mine)
+    assert left() == []
+
+
+def test_an_address_of_ipv6_is_chosen_where_they_do_not_follow_from_the_ports(zun: Zun, chosen: Any, left: Callable[[], list[str]]) -> None:
+    with zun.running(nets=[{"network": chosen.id, "v6-fixed-ip": "fd00:67::77"}]) as one:
+        assert [each["addr"] for each in one["addresses"][chosen.id]] == ["fd00:67::77"]
+        assert "fd00:67::77/64" in zun.run(one["uuid"], "ip addr show eth0")
     assert left() == []
 
 
@@ -118,6 +125,8 @@ def test_security_groups_come_and_go_while_it_runs(cloud: World, demo: Any, zun:
         ({"nets": [{"network": "public"}]}, 403, "external-network-attach-forbidden"),
         ({"nets": [{"network": "private", "v4-fixed-ip": "203.0.113.1"}]}, 400, "invalid-value"),
         ({"nets": [{"network": "private", "v4-fixed-ip": "10.10.0.1"}]}, 400, "invalid-value"),
+        # By SLAAC, each port has the address of its own there.
+        ({"nets": [{"network": "private", "v6-fixed-ip": "fd00:10:10::99"}]}, 400, "invalid-value"),
         ({"nets": [{"network": "private"}, {"network": "private"}]}, 400, "invalid-value"),
         ({"security_groups": ["no-such"]}, 400, "security-group-not-found"),
     ],

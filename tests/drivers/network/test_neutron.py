@@ -157,6 +157,15 @@ def test_the_address_that_was_asked_for_is_given(network: NeutronNetwork, ground
         network.choose(wish(ground, nets=[{"network": net, **asked}]), external=False)
 
 
+def test_no_address_is_chosen_where_they_follow_from_the_ports(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    net = neutron.add_network(ground.project, versions=(4, 6))
+    four, six = neutron.known_subnets[net.id]
+    neutron.known_subnets[net.id] = [four, replace(six, automatic=True)]
+    with pytest.raises(errors.InvalidValue, match=f"'v6-fixed-ip': no address can be chosen in subnet {six.id}"):
+        network.choose(wish(ground, nets=[{"network": net.id, "v6-fixed-ip": "fd00:1::99"}]), external=False)
+    assert network.choose(wish(ground, nets=[{"network": net.id, "v4-fixed-ip": "10.1.0.99"}]), external=False)
+
+
 def test_an_interface_is_as_its_subnets_say(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron, wires: FakeWires) -> None:
     first, second = neutron.add_network(ground.project, mtu=1400), ground.network()
     plug(network, ground, device(), nets=[{"network": first.id}, {"network": second}])

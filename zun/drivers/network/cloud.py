@@ -31,7 +31,8 @@ class Net(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subnet(msgspec.Struct, frozen=True, kw_only=True):
-    """A subnet; ``routes`` are pairs of a destination and the next hop."""
+    """A subnet; ``routes`` are pairs of a destination and the next hop. In one that is ``automatic`` (SLAAC, DHCPv6 without addresses) the
+    address of each port follows from its MAC address, and Neutron gives no other."""
 
     id: str
     cidr: str
@@ -39,6 +40,7 @@ class Subnet(msgspec.Struct, frozen=True, kw_only=True):
     nameservers: list[str] = []
     routes: list[tuple[str, str]] = []
     dhcp: bool = True
+    automatic: bool = False
 
     def holds(self, address: str) -> bool:
         """Whether an address is one of its own."""

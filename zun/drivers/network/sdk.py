@@ -28,6 +28,9 @@ _LONGEST = 255
 #: An option of DHCP that no container asks for, as it has its addresses from us: on a port only while somebody is reminded.
 _OPTION = {"opt_name": "bootfile-name", "opt_value": "zun-reminds"}
 
+#: how the addresses of a subnet follow from its ports' MAC addresses
+_AUTOMATIC = frozenset({"slaac", "dhcpv6-stateless"})
+
 _ETHERTYPES = {"IPv4": "0.0.0.0/0", "IPv6": "::/0"}
 
 
@@ -248,6 +251,8 @@ def _subnet(found: Any) -> Subnet:
         nameservers=list(found.dns_nameservers or ()),
         routes=[(route["destination"], route["nexthop"]) for route in found.host_routes or ()],
         dhcp=bool(found.is_dhcp_enabled),
+        # Neutron takes one of the two for both.
+        automatic=not _AUTOMATIC.isdisjoint((found.ipv6_address_mode, found.ipv6_ra_mode)),
     )
 
 

@@ -131,8 +131,12 @@ class Wishes:
         return {"network": net.id, **fixed}
 
     def _check_address(self, field: str, address: str, net: Net, subnets: list[Subnet]) -> None:
-        if not any(subnet.holds(address) for subnet in subnets):
+        subnet = next((subnet for subnet in subnets if subnet.holds(address)), None)
+        if subnet is None:
             raise errors.InvalidValue(field=field, rule=f"{address} is in none of the subnets of network {net.id}")
+        if subnet.automatic:
+            rule = f"no address can be chosen in subnet {subnet.id}, where they follow from the ports' MAC addresses (SLAAC)"
+            raise errors.InvalidValue(field=field, rule=rule)
         if any(address == given for port in self._neutron.ports(network_id=net.id) for _, given in port.fixed_ips):
             raise errors.InvalidValue(field=field, rule=f"{address} is in use in network {net.id}")
 
