@@ -24,7 +24,8 @@ def mortal(engine: Dockerd, survivors: list[Aio], tmp_path_factory: pytest.TempP
     """A running service without a container. One that a test leaves dead, or that is not to be emptied, is seen by no other test."""
     aio = survivors.pop() if survivors else Aio(tmp_path_factory.mktemp("mortal"), engine)
     try:
-        if not aio.alive:
+        if not aio.state.exists():
+            aio.migrate()
             aio.start()
         yield aio
         if aio.alive:

@@ -17,6 +17,7 @@ LONG = 3600
 def aio(own_dockerd, tmp_path):
     load_busybox(own_dockerd.socket)
     made = Aio(tmp_path, own_dockerd)
+    made.migrate()
     made.start()
     yield made
     own_dockerd.thaw()

@@ -10,6 +10,7 @@ from tests.service.aio import Aio, eventually
 def aio(own_dockerd, tmp_path):
     load_busybox(own_dockerd.socket)
     made = Aio(tmp_path, own_dockerd, "heartbeat_interval = 1\n")
+    made.migrate()
     made.start()
     yield made
     own_dockerd.start()

@@ -23,6 +23,7 @@ PHASES = ("--max-examples", "8", "--phases", "examples,coverage,fuzzing")
 @pytest.fixture
 def cloud(engine: Dockerd, tmp_path: Path) -> Iterator[Aio]:
     aio = Aio(tmp_path, engine)
+    aio.migrate()
     try:
         aio.start()
         yield aio
