@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import openstack
 import pytest
 
 from cloud import daemons
 from cloud.services import agents, docker
 from cloud.services import zun as service
-from cloud.world import World
+from cloud.world import REGION, World
 from tests.cloud.containers import Zun, address
 from tests.cloud.networks import host_of, left, machine, operator, private, second, six, soon, zun
 
@@ -43,18 +48,18 @@ def test_a_network_that_is_removed_under_a_running_container(
     zun: Zun, demo: Any, admin: Any, private: Any, second: Any, left: Callable[[], list[str]]
 ) -> None:
     with zun.running(nets=[{"network": "private"}, {"network": second.id}]) as one:
-        uuid = one["uuid"]
-        (port,) = demo.network.ports(device_id=uuid, network_id=second.id)
+        made = one["uuid"]
+        (port,) = demo.network.ports(device_id=made, network_id=second.id)
         # Its project may not, by Neutron's default policy.
         admin.network.delete_port(port)
         demo.network.delete_network(second)
-        assert "1 packets received" in zun.run(uuid, "ping -c 1 -w 4 10.10.0.1")
-        zun.change(uuid, "stop", timeout="1")
-        assert zun.change(uuid, "start")["status"] == "Running"
-        assert "1 packets received" in zun.run(uuid, "ping -c 1 -w 4 10.10.0.1")
-        now = zun.change(uuid, "network_detach", network=second.id)
+        assert "1 packets received" in zun.run(made, "ping -c 1 -w 4 10.10.0.1")
+        zun.change(made, "stop", timeout="1")
+        assert zun.change(made, "start")["status"] == "Running"
+        assert "1 packets received" in zun.run(made, "ping -c 1 -w 4 10.10.0.1")
+        now = zun.change(made, "network_detach", network=second.id)
         assert list(now["addresses"]) == [private.id]
-        assert "eth1" not in zun.run(uuid, "ip link")
+        assert "eth1" not in zun.run(made, "ip link")
     assert left() == []
 
 
@@ -94,3 +99,57 @@ def test_a_deletion_does_not_wait_for_a_port_that_does_not_become_active(
             # It is at work again, for whoever comes next.
             agents.await_reports(cloud)
     assert left() == []
+
+
+@pytest.mark.whole
+def test_a_port_that_does_not_become_active_gives_error_and_leaves_nothing(
+    cloud: World, operator: Zun, admin: Any, left: Callable[[], list[str]]
+) -> None:
+    host, net = cloud.hosts[0], admin.network.create_network(name="silent")
+    admin.network.create_subnet(network_id=net.id, ip_version=4, cidr="10.31.0.0/24", is_dhcp_enabled=False)
+    service.start_compute(cloud, host, {"neutron": {"vif_plugging_timeout": 3}})
+    agent = daemons.pid(host, "neutron-openvswitch-agent")
+    assert agent is not None
+    # It hears of the port, and does not answer; Neutron takes it for alive meanwhile.
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        made = operator.accepted(host=host.name, nets=[{"network": net.id}])
+        shown = operator.settle(made)
+    finally:
+        os.kill(agent, signal.SIGCONT)
+        service.start_compute(cloud, host)
+    assert shown["status"] == "Error"
+    assert shown["status_reason"].endswith(f"did not become active within 3 seconds after it was plugged on host {host.name}.")
+    assert left() == []
+    operator.delete(made)
+    admin.network.delete_network(net)
+
+
+@contextmanager
+def somebody_without_ports(cloud: World, demo: Any, admin: Any) -> Iterator[Zun]:
+    """demo in another project of his, to which Neutron gives no port; it has a network."""
+    project = admin.identity.create_project(name=f"no-ports-{uuid.uuid4()}", domain_id="default")
+    try:
+        admin.identity.assign_project_role_to_user(project, demo.current_user_id, admin.identity.find_role("member"))
+        account = {**cloud.account("demo"), "project_name": project.name}
+        with openstack.connect(region_name=REGION, load_yaml_config=False, load_envvars=False, **account) as connection:
+            net = connection.network.create_network(name="private")
+            # An agent of DHCP would have a port there.
+            connection.network.create_subnet(network_id=net.id, ip_version=4, cidr="10.30.0.0/24", is_dhcp_enabled=False)
+            admin.network.update_quota(project.id, port=0)
+            yield Zun(cloud, connection)
+            assert list(admin.network.ports(project_id=project.id)) == []
+            connection.network.delete_network(net)
+        admin.network.delete_quota(project.id)
+    finally:
+        admin.identity.delete_project(project)
+
+
+def test_a_project_that_has_all_ports_of_its_quota_is_told_so(cloud: World, demo: Any, admin: Any) -> None:
+    with somebody_without_ports(cloud, demo, admin) as zun:
+        made = zun.accepted()
+        shown = zun.settle(made)
+        assert shown["status"] == "Error"
+        assert "Quota exceeded for resources: ['port']" in shown["status_reason"]
+        assert list(admin.network.ports(device_id=made)) == []
+        zun.delete(made)
