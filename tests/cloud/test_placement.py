@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -94,3 +96,38 @@ def test_what_is_not_ours_is_left_alone(books: Kept, admin: Any) -> None:
         assert books.rest.consumers(row.uuid) == {instance: {"VCPU": 1}}
     finally:
         books.rest.release(instance)
+
+
+def test_a_provider_of_novas_is_had_in_common_and_stays(books: Kept, admin: Any) -> None:
+    name, theirs = books.host(shared_with_nova=True, mem_total=8192, architecture="x86_64"), "HW_CPU_X86_AVX2"
+    provider = str(uuid.uuid4())
+    path = f"/resource_providers/{provider}"
+    ask = partial(_ask, admin)
+    ask("post", "/resource_providers", {"name": name, "uuid": provider})
+    try:
+        inventories = {"VCPU": {"total": 4}, "MEMORY_MB": {"total": 1024, "reserved": 100}}
+        ask("put", f"{path}/inventories", {"resource_provider_generation": 0, "inventories": inventories})
+        ask("put", f"{path}/traits", {"resource_provider_generation": 1, "traits": [theirs]})
+        before = books.rest.inventories(provider).has
+        books.settle()
+        assert books.rest.traits(provider).has == {theirs, words.HOST, words.SHARED}
+        fits = books.wish(memory=900)
+        assert not books.candidate(name, books.wish(memory=1000)).offered
+        assert books.candidate(name, fits).offered
+        books.take(fits, name)
+        assert books.rest.consumers(provider) == {fits[1].uuid: {"VCPU": 1, "MEMORY_MB": 900}}
+        books.remove(fits)
+        with books.store.write() as tx:
+            tx.drop(tx.find(Host, {"hostname": name})[0])
+        books.settle()
+        assert books.rest.consumers(provider) == {}
+        assert (books.rest.traits(provider).has, books.rest.inventories(provider).has) == ({theirs}, before)
+    finally:
+        for consumer in books.rest.consumers(provider):
+            books.rest.release(consumer)
+        ask("delete", path)
+
+
+def _ask(admin: Any, method: str, path: str, body: Any = None) -> None:
+    answer = getattr(admin.placement, method)(path, microversion="1.38", **({} if body is None else {"json": body}))
+    assert answer.ok, answer.text
