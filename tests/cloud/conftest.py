@@ -24,7 +24,7 @@ from tools.progress import Trouble
 #: has deleted, which are nobody's any more. They take longest, and are begun first.
 TOGETHER = {
     "networks": ("test_network_suite.py", "test_neutron.py", "test_networks_lost.py"),
-    "volumes": ("test_cinder.py", "test_volumes.py"),
+    "volumes": ("test_cinder.py", "test_volumes.py", "test_outliving.py"),
 }
 _GROUP = {file: group for group, files in TOGETHER.items() for file in files}
 
