@@ -235,7 +235,13 @@ def test_a_volume_that_is_made_after_its_request_was_given_up_goes_too(
 ) -> None:
     with detour(cloud, "block-storage", _controller(cloud)) as cinder:
         cinder.begin(late_once("POST /v3/volumes"))
-        assert zun.create(mounts=[{"size": 1, "destination": "/data"}]).status_code == 503
+
+        def refused() -> bool:
+            """A first request may fail by a connection of the time before the relay was there."""
+            assert zun.create(mounts=[{"size": 1, "destination": "/data"}]).status_code == 503
+            return bool(cinder.broken)
+
+        _wait(refused, "the call does not come")
         cinder.let_go()
         _wait(lambda: bool(cinder.late), "the call is not carried out")
         assert cinder.late == [202]
