@@ -75,8 +75,10 @@ class FakeNeutron:
     def port(self, port_id: str) -> Port | None:
         return self.known_ports.get(port_id)
 
-    def ports(self, **where: str) -> list[Port]:
-        return _matching(self.known_ports, where)
+    def ports(self, *, fixed_ips: str = "", **where: str) -> list[Port]:
+        _, _, address = fixed_ips.partition("ip_address=")
+        found: list[Port] = _matching(self.known_ports, where)
+        return [port for port in found if not address or address in (given for _, given in port.fixed_ips)]
 
     def ports_of(self, device_ids: Collection[str]) -> list[Port]:
         return [port for port in self.known_ports.values() if port.device_id in device_ids]

@@ -157,6 +157,13 @@ def test_the_address_that_was_asked_for_is_given(network: NeutronNetwork, ground
         network.choose(wish(ground, nets=[{"network": net, **asked}]), external=False)
 
 
+def test_an_address_is_in_use_however_it_is_written(network: NeutronNetwork, ground: FakeGround) -> None:
+    net = ground.network(versions=(6,))
+    plug(network, ground, device(), nets=[{"network": net, "v6-fixed-ip": "fd00:1::99"}])
+    with pytest.raises(errors.InvalidValue, match="is in use"):
+        network.choose(wish(ground, nets=[{"network": net, "v6-fixed-ip": "FD00:1:0:0::99"}]), external=False)
+
+
 def test_no_address_is_chosen_where_they_follow_from_the_ports(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
     net = neutron.add_network(ground.project, versions=(4, 6))
     four, six = neutron.known_subnets[net.id]

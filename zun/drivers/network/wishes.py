@@ -137,7 +137,8 @@ class Wishes:
         if subnet.automatic:
             rule = f"no address can be chosen in subnet {subnet.id}, where they follow from the ports' MAC addresses (SLAAC)"
             raise errors.InvalidValue(field=field, rule=rule)
-        if any(address == given for port in self._neutron.ports(network_id=net.id) for _, given in port.fixed_ips):
+        # As Neutron writes it, which compares letters.
+        if self._neutron.ports(network_id=net.id, fixed_ips=f"ip_address={ipaddress.ip_address(address)}"):
             raise errors.InvalidValue(field=field, rule=f"{address} is in use in network {net.id}")
 
     # -- security groups -------------------------------------------------------------------------
