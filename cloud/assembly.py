@@ -101,7 +101,11 @@ def _furniture(world: World) -> list[Step]:
         Step("keys", partial(furniture.write_keys, world)),
         Step("users and catalog", partial(furniture.furnish, world, "identity"), ["keystone"]),
         Step("networks", partial(furniture.furnish, world, "networks"), ["users and catalog", "neutron", "reports of all agents"]),
-        Step("volume types", partial(furniture.furnish, world, "volumes"), ["users and catalog", "cinder"]),
+        Step(
+            "volume types",
+            partial(furniture.furnish, world, "volumes"),
+            ["users and catalog", "cinder", "reports of cinder's services"],
+        ),
     ]
 
 

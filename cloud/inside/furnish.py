@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ Plan = Mapping[str, Any]
 
 #: a type of volumes
 FORMATTED = "formatted"
+#: seconds that a service may take to know of another
+_PATIENCE = 60
 
 
 def identity(cloud: Any, plan: Plan) -> None:
@@ -76,7 +79,8 @@ def networks(cloud: Any, plan: Plan) -> None:
 
 
 def volumes(cloud: Any, plan: Plan) -> None:
-    """Types of volumes: for one host, for many at once, and with a file system. No bounds: they are not what is tried here."""
+    """Types of volumes: for one host, for many at once, and with a file system. No bounds: they are not what is tried here. There is a
+    place for volumes afterwards; raises TimeoutError."""
     cinder = cloud.block_storage
     unbounded = {"volumes": -1, "snapshots": -1, "gigabytes": -1}
     cinder.put("/os-quota-class-sets/default", json={"quota_class_set": unbounded}).raise_for_status()
@@ -86,6 +90,11 @@ def volumes(cloud: Any, plan: Plan) -> None:
     for name, specifications in wanted.items():
         if name not in known:
             cinder.create_type(name=name, extra_specs=specifications)
+    until = time.monotonic() + _PATIENCE
+    while not list(cinder.backend_pools()):
+        if time.monotonic() > until:
+            raise TimeoutError("Cinder's scheduler knows of no place for volumes")
+        time.sleep(0.3)
 
 
 def testers(cloud: Any, plan: Plan) -> None:

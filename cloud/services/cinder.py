@@ -68,6 +68,8 @@ def _text(world: World) -> str:
                     "os_region_name": REGION,
                     "rootwrap_config": str(world.venv / "etc/cinder/rootwrap.conf"),
                     "report_interval": 5,
+                    # Seconds after which the scheduler knows of a volume service that it has not heard begin.
+                    "backend_stats_polling_interval": 5,
                 },
                 "coordination": {"backend_url": f"file://{data}/coordination"},
                 BACKEND: {

@@ -23,6 +23,8 @@ from tools import environment, processes
 PAGE = Path(__file__).parents[2] / "docs" / "install.md"
 #: the node's own; at the other one the cloud's API listens
 ADDRESS = "127.0.0.1"
+#: what each process says once it has all that it needs
+LOADED = "hosts can be heard from now on"
 
 ASKING = """
 import json, sys, urllib.error, urllib.request
@@ -77,6 +79,10 @@ def test_what_the_page_says_serves_and_ends(controller: Node, demo: Any, server:
         assert "containers" in body
         master, *workers = processes.descendants(begun.pid)
         assert len(workers) == 4
+        # Each of them by then, not only who has answered: who is ended while he loads has failed to.
+        while log.read_text().count(LOADED) < len(workers):
+            assert begun.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
         os.kill(master, signal.SIGTERM)
         assert begun.wait(60) == 0, log.read_text()
         assert not [pid for pid in (master, *workers) if processes.alive(pid)], log.read_text()

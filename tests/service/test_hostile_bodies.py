@@ -283,23 +283,23 @@ def test_bodies_that_come_byte_by_byte_hold_up_nobody_and_are_read(aio: Lonely) 
 @pytest.mark.parametrize(
     ("lines", "statuses"),
     [
-        ([f"X-{number}: y" for number in range(10_000)], {431}),
-        (["X-Long: " + "y" * 70_000], {431}),
-        (["OpenStack-API-Version: container 1.41", "OpenStack-API-Version: container 1.1"], {200, 406}),
-        (["X-Openstack-Request-Id: req-" + "x" * 5000], {200}),
-        (["X-Openstack-Request-Id: a\x7fb"], {200, 400}),
-        (["X-Roles: admin", "X-Project-Id: other", "X-User-Id: root", "X-Is-Admin-Project: True"], {200}),
-        (["X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https", "Forwarded: host=evil.example"], {200}),
-        (["Accept: " + "text/html," * 5000], {200, 406}),
-        (["Accept: application/json;q=nan"], {200, 400, 406}),
-        (["X-Idempotency-Key: " + "k" * 60_000], {200}),
-        (["Last-Event-ID: " + "9" * 60_000], {200}),
-        (["Origin: http://evil.example"], {200}),
-        (["Range: bytes=0-0", "If-None-Match: *"], {200}),
+        ([f"X-{number}: y" for number in range(10_000)], [431]),
+        (["X-Long: " + "y" * 70_000], [431]),
+        (["OpenStack-API-Version: container 1.41", "OpenStack-API-Version: container 1.1"], [200, 406]),
+        (["X-Openstack-Request-Id: req-" + "x" * 5000], [200]),
+        (["X-Openstack-Request-Id: a\x7fb"], [200, 400]),
+        (["X-Roles: admin", "X-Project-Id: other", "X-User-Id: root", "X-Is-Admin-Project: True"], [200]),
+        (["X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https", "Forwarded: host=evil.example"], [200]),
+        (["Accept: " + "text/html," * 5000], [200, 406]),
+        (["Accept: application/json;q=nan"], [200, 400, 406]),
+        (["X-Idempotency-Key: " + "k" * 60_000], [200]),
+        (["Last-Event-ID: " + "9" * 60_000], [200]),
+        (["Origin: http://evil.example"], [200]),
+        (["Range: bytes=0-0", "If-None-Match: *"], [200]),
     ],
     ids=lambda each: repr(each)[:60],
 )
-def test_odd_heads_are_taken_or_refused_in_the_form_of_the_api(aio: Lonely, lines: list[str], statuses: set[int]) -> None:
+def test_odd_heads_are_taken_or_refused_in_the_form_of_the_api(aio: Lonely, lines: list[str], statuses: list[int]) -> None:
     with aio.connect() as channel:
         sent(channel, iter([aio.head("GET", "/v1/containers", *lines, "Connection: close") + b"\r\n"]))
         answer = HTTPResponse(channel)
