@@ -97,6 +97,11 @@ def left(cloud: World, admin: Any, demo: Any) -> Callable[[], list[str]]:
     return lambda: [each for each in count() if each not in before]
 
 
+def reaches(zun: Zun, uuid: str, address: str) -> bool:
+    """Whether a container hears from an address. Other nodes may be told of its port a little later than that it is active."""
+    return bool(soon(lambda: "1 packets received" in zun.run(uuid, f"ping -c 1 -w 2 {address}"), True))
+
+
 def soon(ask: Callable[[], Any], wanted: Any, seconds: float = 90) -> Any:
     """What is answered, once it is what is wanted or the time is over."""
     until = time.monotonic() + seconds

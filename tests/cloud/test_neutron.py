@@ -15,7 +15,7 @@ from cloud.services import docker, neutron
 from cloud.services import zun as service
 from cloud.world import World
 from tests.cloud.containers import Zun, address
-from tests.cloud.networks import chosen, group, host_of, left, let_in, machine, operator, private, second, six, soon, zun
+from tests.cloud.networks import chosen, group, host_of, left, let_in, machine, operator, private, reaches, second, six, soon, zun
 from zun.drivers.runtime.docker_http import DockerHttp
 
 CODES = "errors"
@@ -154,12 +154,12 @@ def test_an_agent_that_was_killed_loses_no_wire(cloud: World, zun: Zun, operator
     with zun.running() as one:
         host = cloud.node(host_of(operator, one))
         (port,) = {each["port"] for found in one["addresses"].values() for each in found}
-        assert "1 packets received" in zun.run(one["uuid"], "ping -c 1 -w 4 10.10.0.1")
+        assert reaches(zun, one["uuid"], "10.10.0.1")
         daemons.stop(host, "zun-compute", 0)
         # Somebody has been at the switch while nobody looked.
         host.run("ovs-vsctl", "del-port", f"tap{port}"[:14])
         service.start_compute(cloud, host)
-        assert soon(lambda: "1 packets received" in zun.run(one["uuid"], "ping -c 1 -w 2 10.10.0.1"), True)
+        assert reaches(zun, one["uuid"], "10.10.0.1")
 
 
 @pytest.mark.whole
