@@ -7,6 +7,7 @@ import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import openstack
@@ -110,13 +111,16 @@ def test_a_port_that_does_not_become_active_gives_error_and_leaves_nothing(
     service.start_compute(cloud, host, {"neutron": {"vif_plugging_timeout": 3}})
     agent = daemons.pid(host, "neutron-openvswitch-agent")
     assert agent is not None
+    # What has entered the node for it stops when it does.
+    starter = int(Path(f"/proc/{agent}/stat").read_text().rpartition(")")[2].split()[1])
     # It hears of the port, and does not answer; Neutron takes it for alive meanwhile.
     os.kill(agent, signal.SIGSTOP)
     try:
         made = operator.accepted(host=host.name, nets=[{"network": net.id}])
         shown = operator.settle(made)
     finally:
-        os.kill(agent, signal.SIGCONT)
+        for pid in (agent, starter):
+            os.kill(pid, signal.SIGCONT)
         service.start_compute(cloud, host)
     assert shown["status"] == "Error"
     assert shown["status_reason"].endswith(f"did not become active within 3 seconds after it was plugged on host {host.name}.")
