@@ -34,7 +34,7 @@ class Place:
         self.meanwhile: list[Callable[[], object]] = []
         activity = Activity(self.neutron, host="one", timeout=5, clock=lambda: float(next(ticks)), sleep=self.wait)
         ports = Ports(self.neutron, host="one")
-        self.network = NeutronNetwork(self.neutron, ports, activity, lambda: self.wires, Names(folder / "names"))
+        self.network = NeutronNetwork(self.neutron, ports, activity, lambda: self.wires, Names(folder / "names"), lambda seconds: None)
         self.first, self.second = (self.neutron.add_network(ME.project_id).id for _ in range(2))
         self.groups = [self.neutron.make_group(name, "", ME.project_id).id for name in ("one", "other")]
         self.world = World(folder, network=self.network)

@@ -39,7 +39,7 @@ def ground(neutron: FakeNeutron, wires: FakeWires) -> FakeGround:
 def network(neutron: FakeNeutron, wires: FakeWires, tmp_path: Path) -> NeutronNetwork:
     ticks = itertools.count()
     activity = Activity(neutron, host="here", timeout=5, clock=lambda: float(next(ticks)), sleep=lambda seconds: None)
-    return NeutronNetwork(neutron, Ports(neutron, host="here"), activity, lambda: wires, Names(tmp_path))
+    return NeutronNetwork(neutron, Ports(neutron, host="here"), activity, lambda: wires, Names(tmp_path), lambda seconds: None)
 
 
 class TestNeutron(NetworkSuite):
@@ -347,6 +347,21 @@ def test_wires_are_cut_though_neutron_is_away(network: NeutronNetwork, ground: F
     neutron.ports = there  # type: ignore[method-assign]
     network.clean(one)
     assert (neutron.known_ports, network.here()) == ({}, [])
+
+
+def test_a_neutron_that_shows_nothing_at_first_is_asked_again(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    """As one that has just begun does, which has not read its policy yet."""
+    one = device()
+    plug(network, ground, one, nets=[{"network": ground.network()}])
+    shown, asked = neutron.ports, []
+
+    def begun(**where: str) -> list[Port]:
+        asked.append(where)
+        return shown(**where) if len(asked) > 1 else []
+
+    neutron.ports = begun  # type: ignore[method-assign,assignment]
+    network.unplug(one)
+    assert neutron.known_ports == {}
 
 
 def test_what_is_on_another_host_by_now_is_left_alone_there(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:

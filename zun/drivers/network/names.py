@@ -44,6 +44,10 @@ class Names:
         place = self._folder / device
         return [Bind(source=str(place / name), destination=f"/etc/{name}") for name in ("resolv.conf", "hosts") if (place / name).exists()]
 
+    def knows(self, device: str) -> bool:
+        """Whether there may be something of it here."""
+        return (self._folder / device).is_dir()
+
     def devices(self) -> list[str]:
         """Who has something here, or may have. Raises OSError."""
         return sorted(path.name for path in self._folder.iterdir()) if self._folder.is_dir() else []

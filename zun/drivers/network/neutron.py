@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,10 @@ from zun.interfaces.runtime import Bind, SandboxState
 
 LOG = logging.getLogger(__name__)
 
+#: Seconds for which a server of Neutron's that has just begun may take its administrator for anybody, and show him nothing: it has not read
+#: all of its policy when it answers other threads' requests already. Seen with Neutron 29.
+_BEGINNING = 1.0
+
 #: Between the routes to everywhere of two interfaces: the first one's is taken.
 _METRIC = 100
 
@@ -31,7 +36,15 @@ class NeutronNetwork:
     name = "neutron"
     attachment = "none"
 
-    def __init__(self, neutron: Neutron, ports: Ports, activity: Activity, wires: Callable[[], Wires], names: Names) -> None:
+    def __init__(
+        self,
+        neutron: Neutron,
+        ports: Ports,
+        activity: Activity,
+        wires: Callable[[], Wires],
+        names: Names,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         """``wires`` are asked for where something is plugged, and not where requests are only looked at."""
         self._wishes = Wishes(neutron)
         self._ports = ports
@@ -39,6 +52,7 @@ class NeutronNetwork:
         self._make_wires = wires
         self._made: list[Wires] = []
         self._names = names
+        self._sleep = sleep
         self._facts = Facts(neutron)
         #: what was just begun, so that it need not be asked for: the ports by device
         self._begun: dict[str, list[Port]] = {}
@@ -122,6 +136,9 @@ class NeutronNetwork:
         self._begun.pop(device, None)
         self._cut(device, [*self._wires.left(device), *self._wires.begun(device)])
         ports = self._ports.of(device)
+        if not ports and self._names.knows(device):
+            self._sleep(_BEGINNING)
+            ports = self._ports.of(device)
         self._cut(device, [port.id for port in ports])
         for port in ports:
             self._ports.release(port)
