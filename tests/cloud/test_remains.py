@@ -13,6 +13,7 @@ import pytest
 from cloud import daemons, fabric, nodes, remains, world
 from cloud.services import docker
 from cloud.world import World
+from tests.cloud.networks import soon
 from tests.engines import absent
 from tests.images import load_busybox
 from tools import processes
@@ -117,6 +118,8 @@ def test_it_comes_up_again_where_it_was_killed(home: Path, small: World) -> None
 
 def test_an_engine_that_was_killed_finds_its_containers_running(small: World) -> None:
     host = small.node("host-a")
+    # The engine calls it started a moment before it is called so.
+    assert soon(lambda: bool(host.run("pgrep", "-f", "^sleep 3600", check=False)), True)
     running = host.run("pgrep", "-f", "^sleep 3600")
     number = daemons.pid(host, "docker")
     assert number is not None
