@@ -16,7 +16,7 @@ from zun.drivers.network.cloud import OWNER, Group, Net, Port, Subnet
 from zun.drivers.network.vif import Interface
 from zun.interfaces.runtime import SandboxState
 
-_NAMES = {"binding_host_id": "host", "binding_profile": "profile"}
+_NAMES = {"binding_host_id": "host", "binding_profile": "profile", "mac_address": "mac"}
 
 
 class FakeNeutron:
@@ -77,7 +77,7 @@ class FakeNeutron:
 
     def ports(self, *, fixed_ips: str = "", **where: str) -> list[Port]:
         _, _, address = fixed_ips.partition("ip_address=")
-        found: list[Port] = _matching(self.known_ports, where)
+        found: list[Port] = _matching(self.known_ports, {_NAMES.get(name, name): value for name, value in where.items()})
         return [port for port in found if not address or address in (given for _, given in port.fixed_ips)]
 
     def ports_of(self, device_ids: Collection[str]) -> list[Port]:

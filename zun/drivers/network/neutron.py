@@ -23,7 +23,7 @@ from zun.interfaces.runtime import Bind, SandboxState
 LOG = logging.getLogger(__name__)
 
 #: Seconds for which a server of Neutron's that has just begun may take its administrator for anybody, and show him nothing: it has not read
-#: all of its policy when it answers other threads' requests already. Seen with Neutron 29.
+#: all of its policy when it answers other threads' requests already. So its source says (Neutron 29).
 _BEGINNING = 1.0
 
 #: Between the routes to everywhere of two interfaces: the first one's is taken.

@@ -108,12 +108,14 @@ class Ports:
         mac = mac_of(device, net["network"])
         try:
             return self._neutron.make_port({**body, "mac_address": mac})
-        except errors.NetworkRefused as refused:
+        except errors.NetworkRefused:
             late = next((port for port in self.of(device) if port.network_id == net["network"]), None)
-            if late is None and mac not in refused.details["reason"]:
+            if late is not None:
+                return late
+            if not self._neutron.ports(network_id=net["network"], mac_address=mac):
                 raise
-            # Unless it is the device's own, the hardware address is another's by chance.
-            return self._neutron.make_port(body) if late is None else late
+            # The hardware address is another's by chance.
+            return self._neutron.make_port(body)
 
     def _take(self, port_id: str, device: str, interface: str) -> Port:
         port = self._neutron.port(port_id)
