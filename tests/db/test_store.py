@@ -32,7 +32,7 @@ from zun.interfaces.store import Transaction
 
 
 @contextlib.contextmanager
-def on(server: Server) -> Iterator[SqlStore]:
+def on(server: Server, pool: engine.Pool = engine.Pool()) -> Iterator[SqlStore]:  # noqa: B008 - it cannot be changed
     """An empty store on a database server."""
     migrate.upgrade(server.url())
     emptied = engine.make(engine.parse(server.url()))
@@ -40,7 +40,7 @@ def on(server: Server) -> Iterator[SqlStore]:
         for table in reversed(metadata.sorted_tables):
             connection.execute(table.delete())
     emptied.dispose()
-    store = SqlStore(server.url(), stores.now)
+    store = SqlStore(server.url(), stores.now, pool=pool)
     yield store
     store.close()
 
@@ -139,6 +139,23 @@ def test_a_look_sends_its_question_and_nothing_else(mariadb: Server) -> None:
         assert heard() - before == 5 + 1, "as many as were asked, and this one"
 
 
+def test_a_look_that_fails_says_why_and_keeps_no_connection(server: Server) -> None:
+    with on(server, engine.Pool(max_pool_size=1, max_overflow=0, pool_timeout=1)) as store:
+        _alter(server, "ALTER TABLE sandboxes RENAME TO elsewhere")
+        for _ in range(3):
+            with pytest.raises(errors.StoreUnavailable, match="has not been set up"), store.look() as tx:
+                tx.find(Sandbox, {"host": "alpha"})
+        _alter(server, "ALTER TABLE elsewhere RENAME TO sandboxes")
+        assert _look(store) == []
+
+
+def test_a_look_waits_once_for_a_connection(server: Server) -> None:
+    with on(server, engine.Pool(max_pool_size=1, max_overflow=0, pool_timeout=1)) as store, store.look() as first:
+        assert first.count(Sandbox) == 0
+        with pytest.raises(errors.StoreUnavailable, match="every connection is in use"):
+            _look(store)
+
+
 def test_a_server_that_goes_in_the_middle_of_a_transaction_takes_it_back(server: Server) -> None:
     with on(server) as store:
         with pytest.raises(errors.StoreUnavailable), store.write() as tx:
@@ -168,7 +185,9 @@ def test_the_password_is_in_no_error_and_no_log(server: Server, caplog: pytest.L
     wrong = server.url().replace(f":{server.port}/", ":1/")
     with pytest.raises(errors.StoreUnavailable) as unreachable:
         _count(SqlStore(wrong, stores.now))
-    told = [*_texts(refused.value), *_texts(unreachable.value), caplog.text]
+    with pytest.raises(errors.StoreUnavailable) as unseen:
+        _look(SqlStore(wrong, stores.now))
+    told = [*_texts(refused.value), *_texts(unreachable.value), *_texts(unseen.value), caplog.text]
     for secret in (PASSWORD, server.url().split(":")[2].split("@")[0]):
         assert not [text for text in told if secret in text]
 
@@ -182,6 +201,13 @@ def _texts(error: BaseException | None) -> Iterator[str]:
 def _look(store: SqlStore) -> list[Sandbox]:
     with store.look() as tx:
         return tx.find(Sandbox)
+
+
+def _alter(server: Server, statement: str) -> None:
+    altered = engine.make(engine.parse(server.url()))
+    with altered.begin() as connection:
+        connection.exec_driver_sql(statement)
+    altered.dispose()
 
 
 def _count(store: SqlStore) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,8 @@ import sqlalchemy as sa
 from zun import errors
 from zun.db import engine, faults
 from zun.db.fair import FairLock
-from zun.db.transaction import SqlLook, SqlTransaction
+from zun.db.look import Driver, SqlLook
+from zun.db.transaction import SqlTransaction
 from zun.interfaces.store import Transaction
 
 R = TypeVar("R")
@@ -50,6 +52,7 @@ class SqlStore:
         self._engine = engine.make(parsed, pool=pool, durable=durable)
         self._sqlite = parsed.get_backend_name() == "sqlite"
         self._looks = self._engine if self._sqlite else engine.make_for_looks(parsed, pool)
+        self._driver = Driver.of(self._looks)
         self._writers = FairLock() if self._sqlite else None
         self._clock = clock
         self._listeners: tuple[Callable[[frozenset[str]], None], ...] = ()
@@ -65,10 +68,13 @@ class SqlStore:
     @contextlib.contextmanager
     def look(self) -> Iterator[Transaction]:
         """See the interface."""
-        with self._one_try(), self._given(self._looks) as connection:
-            if self._sqlite:
-                connection.execution_options(zun_look=True)
-            look = SqlLook(connection, self._clock)
+        with self._one_try(), contextlib.ExitStack() as used:
+
+            def connect() -> sa.Connection:
+                connection = used.enter_context(self._given(self._looks))
+                return connection.execution_options(zun_look=True) if self._sqlite else connection
+
+            look = SqlLook(functools.cache(connect), self._driver, self._looks.dialect.name, self._clock)
             yield look
             if look.doom is not None:
                 raise look.doom
@@ -115,7 +121,7 @@ class SqlStore:
     def _opened(self, *, writes: bool) -> Iterator[SqlTransaction]:
         """A transaction; commits at the end of the block if it writes. Raises LostRace beside what the interface says."""
         with self._place_to_write() if writes else contextlib.nullcontext(), self._connected(writes) as connection:
-            tx = SqlTransaction(connection, self._clock, writes=writes)
+            tx = SqlTransaction(lambda: connection, connection.dialect.name, self._clock, writes=writes)
             yield tx
             if tx.doom is not None:
                 raise tx.doom

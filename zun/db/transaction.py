@@ -33,12 +33,12 @@ class SqlTransaction:
 
     An error of the database (Duplicate among them) ends it: some databases refuse every further statement then, so all do here. Who
     swallows such an error meets it again at the next call and at the end of the block. Writing in a transaction that was opened for
-    reading is a RuntimeError.
+    reading is a RuntimeError. ``connect`` gives its connection, the same each time.
     """
 
-    def __init__(self, connection: sa.Connection, clock: Callable[[], datetime], *, writes: bool) -> None:
-        self._connection = connection
-        self._dialect = connection.dialect.name
+    def __init__(self, connect: Callable[[], sa.Connection], dialect: str, clock: Callable[[], datetime], *, writes: bool) -> None:
+        self._connect = connect
+        self._dialect = dialect
         self._clock = clock
         self._writes = writes
         #: what ended the transaction early
@@ -245,7 +245,7 @@ class SqlTransaction:
             raise self.doom from error
 
     def _send(self, statement: sa.Executable, values: dict[str, Any] | list[dict[str, Any]] | None, options: Mapping[str, Any]) -> Any:
-        return self._connection.execute(statement, values, execution_options=options)
+        return self._connect().execute(statement, values, execution_options=options)
 
     def _rows(self, statement: sa.Executable, values: dict[str, Any] | None = None) -> Sequence[Any]:
         return self._fetched(self._execute(statement, values).fetchall)
@@ -256,23 +256,3 @@ class SqlTransaction:
         except faults.DatabaseError as error:
             self.doom = faults.translate(error)
             raise self.doom from error
-
-
-class SqlLook(SqlTransaction):
-    """Questions outside of a transaction; see :meth:`zun.interfaces.store.Store.look`.
-
-    A connection may have lain about while the server was restarted. Nobody has asked before whether it is still good: a question that finds
-    it broken is asked once more on a new one. Nothing comes before it, and it changes nothing.
-    """
-
-    def __init__(self, connection: sa.Connection, clock: Callable[[], datetime]) -> None:
-        super().__init__(connection, clock, writes=False)
-
-    def _send(self, statement: sa.Executable, values: dict[str, Any] | list[dict[str, Any]] | None, options: Mapping[str, Any]) -> Any:
-        try:
-            return super()._send(statement, values, options)
-        except faults.DatabaseError:
-            if not self._connection.invalidated:
-                raise
-            self._connection.rollback()
-            return super()._send(statement, values, options)
