@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from oslo_context.context import RequestContext
@@ -9,6 +10,8 @@ from oslo_context.context import RequestContext
 from zun.domain.action import Caller
 
 REQUEST_ID = "openstack.request_id"
+#: what rules may look at of a caller, besides whether he is an administrator; by these names in the rules, too
+WHO = ("user_id", "project_id", "user_domain_id", "project_domain_id", "domain_id", "system_scope", "roles", "service_roles")
 
 
 class Context(RequestContext):
@@ -17,6 +20,11 @@ class Context(RequestContext):
     def __init__(self, **known: Any) -> None:
         super().__init__(**known)
         self.verdicts: dict[tuple[Any, ...], bool] = {}
+
+    @functools.cached_property
+    def who(self) -> tuple[Any, ...]:
+        """The values of what ``WHO`` names, lists as tuples."""
+        return tuple(tuple(each) if isinstance(each, list) else each for each in (getattr(self, name) for name in WHO))
 
 
 def of(environ: dict[str, Any]) -> Context:

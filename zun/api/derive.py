@@ -87,6 +87,8 @@ class Form:
 
     def load(self, query: Mapping[str, str], body: Mapping[str, Any], strict: Strict) -> Loaded:
         """Merge, check and load what a request gave. Raises SchemaValidationError, InvalidValue, BadRequest."""
+        if not query and not body and not self.schema["required"]:
+            return Loaded({}, {}, frozenset())
         given = self._merged(query, body, strict)
         # Only the first one is looked for: a small body can have a hundred thousand of them, each with a history of its own.
         error = next(self._validator.iter_errors(given), None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import threading
 import time
@@ -117,7 +116,7 @@ class Said:
             self._known[self._name(environ[TOKEN])] = (self._ticks() + min(seconds, left), headers)
 
     def _name(self, token: str) -> bytes:
-        return hmac.digest(self._key, token.encode("utf-8", "surrogateescape"), hashlib.sha256)
+        return hashlib.blake2b(token.encode("utf-8", "surrogateescape"), key=self._key).digest()
 
 
 class _Tokens(auth_token.AuthProtocol):  # type: ignore[misc]

@@ -15,6 +15,7 @@ from oslo_config import cfg
 from oslo_policy import policy
 
 from zun import errors
+from zun.api import context as contexts
 from zun.api.context import Context
 from zun.api.routes import ROUTES, Who
 from zun.domain.container import Container
@@ -193,21 +194,21 @@ class Policy:
         key = (rule, *target.values())
         verdict = context.verdicts.get(key)
         if verdict is None:
-            verdict = context.verdicts[key] = self._ask(rule, target, _credentials(context, is_admin=is_admin), first=not context.verdicts)
+            verdict = context.verdicts[key] = self._ask(rule, target, context, is_admin=is_admin, first=not context.verdicts)
         return verdict
 
-    def _ask(self, rule: str, target: dict[str, Any], credentials: dict[str, Any], *, first: bool) -> bool:
+    def _ask(self, rule: str, target: dict[str, Any], context: Context, *, is_admin: bool, first: bool) -> bool:
         with self._lock:
             if first:
                 self._look()
             if not self._is_steady(rule):
-                return self._verdict_now(rule, target, credentials)
-            key = (rule, *target.items(), *(tuple(each) if isinstance(each, list) else each for each in credentials.values()))
+                return self._verdict_now(rule, target, context, is_admin=is_admin)
+            key = (rule, *target.items(), is_admin, context.who)
             verdict = self._known.get(key)
             if verdict is None:
                 if len(self._known) >= _MANY:
                     self._known.clear()
-                verdict = self._known[key] = self._verdict_now(rule, target, credentials)
+                verdict = self._known[key] = self._verdict_now(rule, target, context, is_admin=is_admin)
             return verdict
 
     def _is_steady(self, rule: str) -> bool:
@@ -231,22 +232,9 @@ class Policy:
                 self._known.clear()
                 self._repeats.clear()
 
-    def _verdict_now(self, rule: str, target: dict[str, Any], credentials: dict[str, Any]) -> bool:
+    def _verdict_now(self, rule: str, target: dict[str, Any], context: Context, *, is_admin: bool) -> bool:
+        credentials = {name: list(each) if isinstance(each, tuple) else each for name, each in zip(contexts.WHO, context.who, strict=True)}
         try:
-            return bool(self._enforcer.authorize(rule, target, credentials))
+            return bool(self._enforcer.authorize(rule, target, {**credentials, "is_admin": is_admin}))
         except policy.PolicyNotRegistered:
             return False
-
-
-def _credentials(context: Context, *, is_admin: bool) -> dict[str, Any]:
-    return {
-        "user_id": context.user_id,
-        "project_id": context.project_id,
-        "user_domain_id": context.user_domain_id,
-        "project_domain_id": context.project_domain_id,
-        "domain_id": context.domain_id,
-        "system_scope": context.system_scope,
-        "roles": context.roles,
-        "service_roles": context.service_roles,
-        "is_admin": is_admin,
-    }
