@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 
@@ -31,6 +32,7 @@ class MicroversionUnsupported(errors.UnsupportedVersion):
     text = "Version {version} is not supported by the API. Minimum is {min_version} and maximum is {max_version}."
 
 
+@functools.lru_cache(maxsize=100)
 def negotiate(header: str | None) -> Version:
     """The version that the request's header asks for; the lowest one where there is no header.
 
@@ -52,6 +54,7 @@ def negotiate(header: str | None) -> Version:
     return version
 
 
-def headers(version: Version) -> dict[str, str]:
+@functools.cache
+def headers(version: Version) -> Mapping[str, str]:
     """The headers of an answer at this version."""
     return {HEADER: f"{SERVICE} {version}", **RANGE}
