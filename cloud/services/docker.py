@@ -25,6 +25,9 @@ def start(world: World, host: Node, execution: str = "/run/docker") -> bool:
         "ip6tables": False,
         "live-restore": True,
         "cgroup-parent": f"/{world.tag}-{host.name}",
+        # Of each host there is something that no other has, by which a container can ask for it.
+        "labels": [f"name={host.name}"],
+        "runtimes": {f"runc-of-{host.name}": {"path": "runc"}},
         # Those of tests are on this machine, at its address in the same network.
         "insecure-registries": [f"{world.management}.0/24"],
         "registry-mirrors": [f"http://{world.registry}"],
