@@ -11,9 +11,12 @@ import pytest
 
 from cloud.world import REGION, World
 from tests.drivers.inventory.placements import Kept
+from zun import errors
 from zun.conformance.inventory import InventorySuite
 from zun.db.store import SqlStore
+from zun.domain.claim import claim_of
 from zun.domain.host import Host
+from zun.domain.resources import Resources
 from zun.domain.sandbox import Sandbox
 from zun.drivers.inventory import words
 
@@ -56,6 +59,31 @@ def test_a_host_is_a_provider_with_traits_that_come_and_go(books: Kept) -> None:
     books.disable(name, False)
     books.settle()
     assert words.DISABLED not in books.rest.traits(row.uuid).has
+
+
+def test_a_disk_is_taken_with_the_rest_stays_with_a_change_of_limits_and_is_given_back(books: Kept) -> None:
+    """The cloud's engines cannot limit disks, so its containers ask for none."""
+    first, second = books.host(disk_total=10), books.host(disk_total=10)
+    wish = books.wish(memory=100, disk=7)
+
+    def taken() -> dict[str, dict[str, int]]:
+        with books.store.read() as tx:
+            return {row.hostname: books.rest.consumers(row.uuid).get(wish[1].uuid, {}) for row in tx.find(Host)}
+
+    books.inventory.claim(claim_of(wish[0], wish[1].uuid, first))
+    assert taken() == {first: {"VCPU": 1, "MEMORY_MB": 100, "DISK_GB": 7}, second: {}}
+    books.take(wish, second)
+    assert taken() == {first: {}, second: {"VCPU": 1, "MEMORY_MB": 100, "DISK_GB": 7}}
+    late = books.wish(disk=4)
+    assert not books.candidate(second, late).offered
+    with pytest.raises(errors.ClaimRefused):
+        books.inventory.claim(claim_of(late[0], late[1].uuid, second))
+    books.resize(wish, Resources(cpu=2, memory=200, disk=7))
+    books.settle()
+    assert taken()[second] == {"VCPU": 2, "MEMORY_MB": 200, "DISK_GB": 7}
+    books.remove(wish)
+    assert taken() == {first: {}, second: {}}
+    books.take(late, second)
 
 
 def test_what_leaked_and_what_was_lost_is_put_right(books: Kept) -> None:
