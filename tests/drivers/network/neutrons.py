@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from zun import errors
 from zun.conformance.network import Ground
-from zun.drivers.network.cloud import OWNER, Group, Net, Port, Subnet
+from zun.drivers.network.cloud import OWNER, Group, Loan, Net, Port, Subnet
 from zun.drivers.network.vif import Interface
 from zun.interfaces.runtime import SandboxState
 
@@ -28,7 +28,9 @@ class FakeNeutron:
         self.known_ports: dict[str, Port] = {}
         self.known_groups: dict[str, Group] = {}
         self.opened: list[tuple[str, str, int]] = []
+        #: networks and groups, and the projects that may have them besides their own; external networks that nobody sees
         self.loans: set[tuple[str, str]] = set()
+        self.hidden: set[str] = set()
         #: hosts on which nothing can be bound, and whether ports become active
         self.hopeless: set[str] = set()
         self.lively = True
@@ -66,8 +68,11 @@ class FakeNeutron:
     def public_networks(self) -> list[Net]:
         return [net for net in self.nets.values() if net.shared or net.external]
 
-    def lent_to(self, project_id: str) -> list[str]:
-        return [net for net, project in sorted(self.loans) if project == project_id]
+    def lent_to(self, project_id: str, loan: Loan = Loan.NETWORK) -> list[str]:
+        known = self.known_groups if loan is Loan.GROUP else self.nets
+        if loan is Loan.EXTERNAL:
+            return [net.id for net in self.nets.values() if net.external and net.id not in self.hidden]
+        return [lent for lent, project in sorted(self.loans) if project == project_id and lent in known]
 
     def subnets(self, network_id: str) -> list[Subnet]:
         return self.known_subnets[network_id]

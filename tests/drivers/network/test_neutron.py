@@ -14,7 +14,7 @@ from tests.drivers.network.neutrons import FakeGround, FakeNeutron, FakeWires
 from zun import errors
 from zun.conformance.network import NetworkSuite, wish
 from zun.drivers.network.activity import Activity
-from zun.drivers.network.cloud import Port
+from zun.drivers.network.cloud import Net, Port
 from zun.drivers.network.names import Names
 from zun.drivers.network.neutron import NeutronNetwork
 from zun.drivers.network.ports import Ports, mac_of
@@ -137,6 +137,54 @@ def test_a_network_lent_to_the_project_is_chosen_where_it_has_none(
     neutron.loans.add((net.id, ground.project))
     assert network.choose(wish(ground), external=False).nets == [{"network": net.id}]
     assert network.choose(wish(ground, nets=[{"network": net.name}]), external=False).nets == [{"network": net.id}]
+
+
+def test_an_external_network_is_used_by_whom_it_is_lent_to_and_seen_by_whom_it_is_shown_to(
+    network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron
+) -> None:
+    lent, shown, hidden = (neutron.add_network("somebody-else", external=True) for _ in range(3))
+    neutron.loans.add((lent.id, ground.project))
+    neutron.hidden |= {lent.id, hidden.id}
+
+    def asked(net: Net, *, external: bool = False) -> list[dict[str, str]]:
+        return [network.choose(wish(ground, nets=[{"network": each}]), external=external).nets[0] for each in (net.id, net.name)]
+
+    assert asked(lent) == [{"network": lent.id}] * 2
+    with pytest.raises(errors.ExternalNetworkAttachForbidden):
+        asked(shown)
+    with pytest.raises(errors.NetworkNotFound):
+        asked(hidden)
+    assert asked(hidden, external=True) == [{"network": hidden.id}] * 2
+
+
+def test_a_security_group_that_is_lent_to_the_project_is_used_after_its_own(
+    network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron
+) -> None:
+    lent, private = (neutron.make_group(name, "", "somebody-else") for name in ("web", "db"))
+    neutron.loans.add((lent.id, ground.project))
+    net = ground.network()
+
+    def asked(name: str) -> list[str]:
+        return network.choose(wish(ground, nets=[{"network": net}], security_groups=[name]), external=False).security_groups
+
+    assert asked("web") == asked(lent.id) == [lent.id]
+    for name in ("db", private.id):
+        with pytest.raises(errors.SecurityGroupNotFound):
+            asked(name)
+    own = neutron.make_group("web", "", ground.project)
+    assert asked("web") == [own.id]
+    assert asked(lent.id) == [lent.id]
+    neutron.make_group("web", "", ground.project)
+    with pytest.raises(errors.SeveralMatches):
+        asked("web")
+
+
+def test_a_security_group_that_is_lent_no_more_can_be_put_off(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:
+    group = neutron.make_group("web", "", "somebody-else")
+    sandbox = wish(ground, security_groups=[group.id])
+    assert network.choose_change(sandbox, device(), "remove_security_group", {"name": group.id}, external=False) == {"name": group.id}
+    with pytest.raises(errors.SecurityGroupNotFound):
+        network.choose_change(sandbox, device(), "add_security_group", {"name": group.id}, external=False)
 
 
 def test_a_name_of_several_networks_is_refused(network: NeutronNetwork, ground: FakeGround, neutron: FakeNeutron) -> None:

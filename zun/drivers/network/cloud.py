@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import ipaddress
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
@@ -14,6 +15,15 @@ OWNER = "compute:zun"
 #: What is written in the binding profile of a port, which only services may change: that it was made for its container, and goes with
 #: it; and the name of its interface in the container.
 OWN, INTERFACE = "zun_own", "zun_interface"
+
+
+class Loan(enum.Enum):
+    """What Neutron's RBAC lets a project do with what is another's: the kind of thing, and the action."""
+
+    NETWORK = ("network", "access_as_shared")
+    #: it sees it, and may have routers and floating addresses there
+    EXTERNAL = ("network", "access_as_external")
+    GROUP = ("security_group", "access_as_shared")
 
 
 class Net(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,8 +111,8 @@ class Neutron(Protocol):
     def public_networks(self) -> list[Net]:
         """Those that everybody may use, or that are external."""
 
-    def lent_to(self, project_id: str) -> list[str]:
-        """The uuids of all that are shared so."""
+    def lent_to(self, project_id: str, loan: Loan = Loan.NETWORK) -> list[str]:
+        """The uuids of all that others let a project have so, or everybody."""
 
     def subnets(self, network_id: str) -> list[Subnet]:
         """The subnets of a network."""

@@ -12,7 +12,7 @@ from keystoneauth1 import exceptions as keystone
 from openstack import exceptions as sdk
 
 from zun import errors
-from zun.drivers.network.cloud import Group, Net, Port, Subnet
+from zun.drivers.network.cloud import Group, Loan, Net, Port, Subnet
 
 T = TypeVar("T")
 
@@ -89,9 +89,10 @@ class SdkNeutron:
             external = {found.id: _net(found) for found in self._proxy.networks(is_router_external=True)}
             return list({**external, **shared}.values())
 
-    def lent_to(self, project_id: str) -> list[str]:
+    def lent_to(self, project_id: str, loan: Loan = Loan.NETWORK) -> list[str]:
         """See the Protocol."""
-        where = {"object_type": "network", "action": "access_as_shared", "target_project_id": project_id}
+        kind, action = loan.value
+        where = {"object_type": kind, "action": action, "target_project_id": [project_id, "*"]}
         with _asking():
             return [str(found.object_id) for found in self._proxy.rbac_policies(**where)]
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from zun import errors
 from zun.domain.sandbox import Sandbox
-from zun.drivers.network.cloud import Group, Net, Neutron, Port, Subnet
+from zun.drivers.network.cloud import Group, Loan, Net, Neutron, Port, Subnet
 
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 UNBOUND = ("", "unbound")
@@ -44,6 +44,8 @@ class Wishes:
             return self._attach(sandbox, device, wish, external)
         if verb == "network_detach":
             return self._detach(sandbox, device, wish)
+        if verb == "remove_security_group" and wish["name"] in sandbox.security_groups:
+            return {"name": wish["name"]}  # whoever's it is by now
         group = self.security_group(sandbox.project_id, wish["name"])
         known = group.id in sandbox.security_groups
         if verb == "add_security_group" and known:
@@ -71,15 +73,16 @@ class Wishes:
         return self._neutron.networks(project_id=project)
 
     def _lent(self, project: str) -> list[Net]:
-        lent = [self._neutron.network(uuid) for uuid in self._neutron.lent_to(project)]
-        return [*(net for net in lent if net is not None), *(net for net in self._neutron.public_networks() if net.shared)]
+        public = {net.id: net for net in self._neutron.public_networks()}
+        lent = [self._neutron.network(uuid) for uuid in self._neutron.lent_to(project) if uuid not in public]
+        return [*(net for net in lent if net is not None), *(net for net in public.values() if net.shared)]
 
     def network(self, project: str, name: str, external: bool) -> Net:
         """A network that the project may use, by uuid or name.
 
         Raises NetworkNotFound, SeveralMatches, ExternalNetworkAttachForbidden, and InvalidValue for one that has no addresses to give.
         """
-        found = self._usable(project, name)
+        found = self._usable(project, name, external)
         if len(found) > 1:
             raise errors.SeveralMatches(what="networks", name=name)
         if not found:
@@ -91,7 +94,8 @@ class Wishes:
             raise errors.InvalidValue(field="nets", rule=f"network {net.id} has no subnet")
         return net
 
-    def _usable(self, project: str, name: str) -> list[Net]:
+    def _usable(self, project: str, name: str, external: bool) -> list[Net]:
+        """What Neutron shows the project, as shared what it may use; and what is external anywhere to who may use that."""
         if _UUID.fullmatch(name):
             net = self._neutron.network(name)
             named = [] if net is None else [net]
@@ -102,7 +106,12 @@ class Wishes:
             return own
         # Of a common name every project may have one: they are asked about all at once.
         lent = self._neutron.lent_to(project)
-        return [net for net in named if net.shared or net.external or net.id in lent]
+        shared = [replace(net, shared=True) for net in named if net.shared or net.id in lent]
+        outside = [net for net in named if net.external and not net.shared and net.id not in lent]
+        if not outside or external:
+            return [*shared, *outside]
+        shown = self._neutron.lent_to(project, Loan.EXTERNAL)
+        return [*shared, *(net for net in outside if net.id in shown)]
 
     def port(self, project: str, name: str, device: str | None = None) -> Port:
         """A port of the project that nobody uses (but ``device``), by uuid or name. Raises PortNotFound, SeveralMatches, PortNotUsable."""
@@ -144,15 +153,23 @@ class Wishes:
     # -- security groups -------------------------------------------------------------------------
 
     def security_group(self, project: str, name: str) -> Group:
-        """A security group of the project, by uuid or name. Raises SecurityGroupNotFound, SeveralMatches."""
-        if _UUID.fullmatch(name):
-            group = self._neutron.group(name)
-            if group is not None and group.project_id == project:
-                return group
-        group = self._one("security groups", name, self._neutron.groups(project_id=project, name=name))
+        """A security group of the project, by uuid or name, or one that others let it have. Raises SecurityGroupNotFound,
+        SeveralMatches."""
+        known = self._neutron.group(name) if _UUID.fullmatch(name) else None
+        named = [] if known is None else [known]
+        found = [group for group in named if group.project_id == project] or self._neutron.groups(project_id=project, name=name)
+        if not found:
+            found = self._lent_groups(project, named or self._neutron.groups(name=name))
+        group = self._one("security groups", name, found)
         if group is None:
             raise errors.SecurityGroupNotFound(id=name)
         return group
+
+    def _lent_groups(self, project: str, named: list[Group]) -> list[Group]:
+        if not named:
+            return []
+        lent = self._neutron.lent_to(project, Loan.GROUP)
+        return [group for group in named if group.id in lent]
 
     @staticmethod
     def _one(what: str, name: str, found: list[T]) -> T | None:
