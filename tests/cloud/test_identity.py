@@ -139,6 +139,31 @@ def test_an_application_credential_may_list_and_not_delete(cloud, anybody, conta
     assert anybody("demo")("GET", f"/containers/{container}").status_code == 200
 
 
+@pytest.fixture
+def serving_only(cloud: World, admin: Any, demo: Any) -> Iterator[str]:
+    """A token of somebody whose only role is that of services."""
+    name, password, project = f"serving-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex, demo.current_project_id
+    user = admin.identity.create_user(name=name, password=password)
+    admin.identity.assign_project_role_to_user(project, user, admin.identity.find_role("service"))
+    account = {"username": name, "password": password, "project_name": cloud.account("demo")["project_name"]}
+    yield session(cloud, "demo", **account).get_token()
+    admin.identity.delete_user(user)
+
+
+def test_services_pass_on_whom_they_speak_for_and_have_no_rights_by_their_role(cloud, anybody, serving_only):
+    demo, stranger = anybody("demo"), anybody("stranger")
+
+    def asked(caller: Caller, service: str | None = None) -> list[int]:
+        headers = {"X-Auth-Token": caller.token, "X-Service-Token": service}
+        return [requests.get(caller.url + path, headers=headers, timeout=60).status_code for path in ("/containers", "/services")]
+
+    assert asked(anybody(token=serving_only)) == [403, 403]
+    # As the user alone is answered, though the sender may be an administrator.
+    assert asked(demo) == asked(demo, serving_only) == asked(demo, session(cloud, "zun").get_token()) == [200, 403]
+    for nobody in (stranger.token, "nonsense"):
+        assert asked(demo, nobody) == [401, 401]
+
+
 @pytest.mark.parametrize("name", ["container", "application-container"])
 def test_the_catalog_leads_to_it_by_either_name_of_its_type(cloud, name):
     assert session(cloud, "demo").get_endpoint(service_type=name) == cloud.url("container")
