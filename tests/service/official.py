@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,14 @@ import pytest
 from tests.engines import absent
 from tests.service.aio import Aio
 
+#: what the clients print of a call that the service has refused, and end as if it had not
+_REFUSED = re.compile(r"^([^|{\"]* failed[:.]|Failed to )", re.MULTILINE)
+
+
+def tells_of_refusal(said: str) -> bool:
+    """Whether a client says in its own words that something has failed."""
+    return _REFUSED.search(said) is not None
+
 
 class Official:
     """One of the client's groups of commands, at the newest microversion unless ``at`` says another one."""
@@ -26,10 +35,14 @@ class Official:
     def __init__(self, group: str) -> None:
         self._group = group
 
-    def __call__(self, *words: str, succeeds: bool = True, at: str = "1") -> Any:
-        """Run a command; the test fails if it does not end as it should. A command that failed answers what it has said."""
+    def __call__(self, *words: str, succeeds: bool = True, refused: bool = False, at: str = "1") -> Any:
+        """Run a command; the test fails if it does not end as it should. A command that failed answers what it has said.
+
+        One that is ``refused`` says so, and ends as if it had not been: that is a fault of the client's.
+        """
         code, out, err = run("--os-container-api-version", at, self._group, *words)
         assert (code == 0) is succeeds, f"{' '.join(words)} ended with {code}: {out}{err}"
+        assert not succeeds or tells_of_refusal(out + err) is refused, f"{' '.join(words)} has said: {out}{err}"
         return json.loads(out) if succeeds and "json" in words else out + err
 
 

@@ -69,4 +69,4 @@ def test_what_cannot_be_honoured_is_told(capsule: Official, tmp_path: Path) -> N
 def test_what_is_not_there(capsule: Official) -> None:
     assert "Capsule nobody could not be found." in capsule("show", "nobody", succeeds=False)
     # A fault of the client: it prints what failed, and ends as if it had not.
-    assert "Delete for capsule nobody failed" in capsule("delete", "nobody")
+    assert "Delete for capsule nobody failed" in capsule("delete", "nobody", refused=True)

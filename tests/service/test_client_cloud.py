@@ -107,7 +107,7 @@ def test_security_groups_until_1_14(openstack: Official, service: OnCloud, cloud
     eventually(lambda: groups(cloud, service, "web") == before)
     service.wait("web", "Running")
     # Since 1.15 the commands are left in the client though the calls are gone: groups are changed on ports, in Neutron.
-    assert "failed: Not Acceptable (HTTP 406)" in openstack("add", "security", "group", "web", group.name)
+    assert "failed: Not Acceptable (HTTP 406)" in openstack("add", "security", "group", "web", group.name, refused=True)
 
 
 def test_floating_ips(openstack: Official, service: OnCloud, cloud: Any, web: str) -> None:

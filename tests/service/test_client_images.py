@@ -50,7 +50,7 @@ def test_a_container_is_made_of_a_private_image(openstack, ours, front, service)
     made = openstack("create", "-f", "json", "--name", "private", "--registry", "ours", "team/web:1", "sleep", "1000")
     assert made["registry_id"] == ours["uuid"]
     assert service.wait("private", "Created", "Error")["status"] == "Created"
-    assert "used by" in openstack("registry", "delete", "ours")
+    assert "used by" in openstack("registry", "delete", "ours", refused=True)
     openstack("delete", "private")
     service.wait_gone("private")
 

@@ -143,7 +143,10 @@ def test_disk_is_refused_where_the_engine_has_no_quotas(openstack, service, gone
 def test_waiting_for_what_will_never_be(openstack, service, gone):
     gone("moon")
     # A fault of the client: it says that it has failed, and ends as if it had not.
-    assert openstack("create", "--name", "moon", "--availability-zone", "moon", "--wait", "busybox") == "Failed to create container.\n\n"
+    assert (
+        openstack("create", "--name", "moon", "--availability-zone", "moon", "--wait", "busybox", refused=True)
+        == "Failed to create container.\n\n"
+    )
 
 
 def test_what_the_client_refuses_itself(openstack):
@@ -194,12 +197,12 @@ def test_one_call_for_each_name_and_the_rest_goes_on(openstack, service, gone):
         gone(name)
         openstack("run", "--name", name, *SMALL, "busybox", *PROGRAM)
         service.wait(name, "Running")
-    told = openstack("pause", "left", "nobody", "right")
+    told = openstack("pause", "left", "nobody", "right", refused=True)
     assert "Request to pause container left has been accepted\nPause for container nobody failed: Container nobody could not" in told
     assert told.endswith("Request to pause container right has been accepted\n")
     for name in ("left", "right"):
         service.wait(name, "Paused")
-    assert "Stop for container left failed: Cannot stop container" in openstack("stop", "left")
+    assert "Stop for container left failed: Cannot stop container" in openstack("stop", "left", refused=True)
     openstack("unpause", "left", "right")
     for name in ("left", "right"):
         service.wait(name, "Running")
@@ -207,8 +210,10 @@ def test_one_call_for_each_name_and_the_rest_goes_on(openstack, service, gone):
     service.wait("left", "Running")
     openstack("kill", "--signal", "TERM", "left")
     assert service.wait("left", "Stopped")["status_detail"].startswith("Exited(0)")
-    assert "Invalid value for 'signal': must be the name or the number of a signal" in openstack("kill", "--signal", "PEACE", "right")
-    told = openstack("delete", "--all-projects", "--wait", "left", "right")
+    assert "Invalid value for 'signal': must be the name or the number of a signal" in openstack(
+        "kill", "--signal", "PEACE", "right", refused=True
+    )
+    told = openstack("delete", "--all-projects", "--wait", "left", "right", refused=True)
     assert "Delete for container left success.\nRequest to delete container right has been accepted" not in told
     assert "Cannot delete container" in told
     openstack("delete", "--stop", "--wait", "right")

@@ -18,7 +18,7 @@ import yaml
 
 from tests.registries import Index
 from tests.service.aio import eventually
-from tests.service.official import as_it_was
+from tests.service.official import as_it_was, tells_of_refusal
 from tests.service.on_cloud import OnCloud
 from tests.service.test_client_streams import Terminal
 
@@ -27,6 +27,8 @@ pytestmark = pytest.mark.on_cloud("it wants a Keystone")
 SECTIONS = yaml.load(Path(__file__).with_name("zun_commands.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 #: those that need a terminal
 STREAMS = ("attach", "exec", "run")
+#: why a command succeeds in no row
+NEVER = {"top": "The client prints with a format that is none in Python 3."}
 _CAPSULE = {
     "kind": "capsule",
     "metadata": {"name": "pair"},
@@ -120,6 +122,7 @@ def go_through(service: OnCloud, known: dict[str, str], section: dict[str, Any])
             eventually(lambda words=(*at, *words), expected=expected: missing(expected, zun(*words)[1]) == [], f"{words} says {expected}")
         code, said = zun(*at, *words)
         assert (code != 0) is row.get("fails", False), f"{words} ended with {code}: {said}"
+        assert code != 0 or tells_of_refusal(said) is row.get("refused", False), f"{words} has said: {said}"
         assert missing(expected, said) == [], f"{words}: {said}"
         for name, expression in row.get("keep", {}).items():
             found = re.search(expression, said)
@@ -191,11 +194,13 @@ def test_commit(service: OnCloud, given: dict[str, str], account: None) -> None:
     service.forget_image(image)
 
 
-def test_every_command_is_driven() -> None:
+def test_every_command_succeeds_or_there_is_a_reason() -> None:
     from zunclient import api_versions
     from zunclient.shell import OpenStackZunShell
 
     shell = OpenStackZunShell()
     shell.get_subcommand_parser(api_versions.get_api_version("1.latest"))
-    driven = {shlex.split(row["run"])[0] for section in SECTIONS for row in section["rows"]} | {*STREAMS, "commit"}
-    assert {name.replace("_", "-") for name in shell.subcommands} - driven == set()
+    rows = [row for section in SECTIONS for row in section["rows"]]
+    succeeds = {shlex.split(row["run"])[0] for row in rows if not row.get("fails") and not row.get("refused")} | {*STREAMS, "commit"}
+    assert {name.replace("_", "-") for name in shell.subcommands} - succeeds == set(NEVER)
+    assert set(NEVER) <= {shlex.split(row["run"])[0] for row in rows}, "it is tried all the same"
