@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
 
 import pytest
@@ -112,6 +112,9 @@ class Server:
             shutil.chown(self.folder, self.account, pwd.getpwnam(self.account).pw_gid)
 
 
+S = TypeVar("S", bound=Server)
+
+
 class MariaDB(Server):
     """mariadbd (or mysqld) of the distribution."""
 
@@ -122,6 +125,8 @@ class MariaDB(Server):
         super().__init__(folder)
         self._daemon = _program("mariadbd", "mysqld")
         self._install = _program("mariadb-install-db", "mysql_install_db")
+        #: more words of its command, from the next start on
+        self.options: list[str] = []
 
     def prepare(self) -> None:
         """See Server."""
@@ -149,6 +154,7 @@ class MariaDB(Server):
             "--innodb-flush-log-at-trx-commit=2",
             "--innodb-buffer-pool-size=64M",
             "--max-connections=300",
+            *self.options,
         ]
 
     def connect(self) -> Any:
@@ -227,7 +233,7 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def _running(kind: type[Server], driver: str) -> Iterator[Server]:
+def _running(kind: type[S], driver: str) -> Iterator[S]:
     try:
         __import__(driver)
     except ImportError:
@@ -246,7 +252,7 @@ def _running(kind: type[Server], driver: str) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def mariadb() -> Iterator[Server]:
+def mariadb() -> Iterator[MariaDB]:
     """A MariaDB for the whole session; a test that ends it starts it again."""
     with _running(MariaDB, "pymysql") as server:
         yield server

@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from oslo_db.sqlalchemy import exc_filters  # type: ignore[import-untyped]
 
+from zun.db import tls
+
 #: seconds that a statement waits for somebody else's lock before it gives up
 LOCK_WAIT = 20
 
@@ -47,6 +49,7 @@ def make_for_looks(url: sa.URL, **pool: Any) -> sa.Engine:
 
 def _prepared(url: sa.URL, engine: sa.Engine) -> sa.Engine:
     exc_filters.register_engine(engine)
+    tls.share_context(engine)
     statements = _SESSION[url.get_backend_name()]
 
     @sa.event.listens_for(engine, "connect")
