@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -19,21 +20,30 @@ def test_what_is_loaded_is_left_out_of_collections_which_go_on() -> None:
     assert done.stdout.split() == ["True", "True"]
 
 
-def test_threads_share_their_heaps() -> None:
-    """Threads that hold memory of their own: glibc tells in how many heaps it is."""
-    count = """
+def told_of(threads: str) -> str:
+    """What glibc tells of its heaps while eight threads have done this, and what is in its own once they have."""
+    program = f"""
 import ctypes, threading
 from zun.cmd import memory
-memory.few_arenas()
+memory.one_heap()
 here, done = threading.Barrier(9), threading.Event()
-def hold():
-    kept = bytearray(50_000)
+def work():
+    {threads}
     here.wait(); done.wait()
-threads = [threading.Thread(target=hold) for _ in range(8)]
+threads = [threading.Thread(target=work) for _ in range(8)]
 for each in threads: each.start()
 here.wait()
 ctypes.CDLL(None).malloc_stats()
 done.set()
 """
-    told = subprocess.run([sys.executable, "-c", count], check=True, capture_output=True, text=True).stderr
-    assert 1 <= told.count("Arena ") <= 2
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stderr
+
+
+def test_threads_share_a_heap() -> None:
+    assert told_of("kept = bytearray(50_000)").count("Arena ") == 1
+
+
+def test_what_is_large_stays_out_of_the_heap_however_often_there_was_the_like_of_it() -> None:
+    told = told_of("[bytearray(2_000_000) for _ in range(5)]; kept = bytearray(2_000_000)")
+    in_heap = int(re.search(r"Arena 0:\nsystem bytes += +(\d+)", told)[1])  # type: ignore[index]
+    assert in_heap < 4 * 2_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -40,6 +41,9 @@ from zun.domain.model import MAX_VERSION, Version
 from zun.interfaces.store import Store
 
 HEALTHCHECK = "/healthcheck"
+#: One makes rows into an answer while another waits for the database. More would not be sooner, because Python lets one thread run at a
+#: time, and each of them has megabytes.
+LISTS_AT_ONCE = 2
 #: the one call that has another form than JSON, and that form
 EVENTS, EVENT_STREAM = "/v1/events", "text/event-stream"
 NO_HOST = "The Host header of the request names no host."
@@ -86,6 +90,7 @@ def make_app(
         streams=streams,
         proxy_url=conf.websocket_proxy.base_url,
         proxy_port=proxy_port,
+        lists=threading.BoundedSemaphore(LISTS_AT_ONCE),
     )
     return pipeline(_falcon(parts, ROUTES, conf.api.retry_after), conf, authenticate)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -62,6 +63,8 @@ class Parts:
     #: where clients reach the stream proxy; without a base its port on the host that they ask
     proxy_url: str | None
     proxy_port: int
+    #: who makes a long list has one of its places
+    lists: AbstractContextManager[Any]
     #: the OpenAPI document of a microversion
     describe: Callable[[Version], Json]
 

@@ -38,8 +38,6 @@ _NO_CLASH = Version(1, 20)
 
 MIB = 2**20
 
-_encode = msgspec.json.Encoder().encode
-
 
 class Executed(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a command: its output and exit code, or how to reach its stream."""
@@ -117,13 +115,12 @@ def index(call: Call) -> Json:
         # The place of a marker in the order would tell of somebody else's container.
         if page.marker is not None and not tx.count(Container, {**own, "uuid": page.marker}):
             raise errors.MarkerNotFound(id=excerpt(page.marker))
-        now, view = call.parts.clock(), SHAPE.view(hidden, call.version)
-        # One after the other into the form in which they are sent: a thousand at once are megabytes, which the process keeps.
-        shown = [
-            (row.uuid, msgspec.Raw(_encode(view(row, now)))) for row in tx.each(Container, {**own, **call.values, "capsule": False}, page)
-        ]
-    following = paging.following(call, "containers", page, [uuid for uuid, _ in shown])
-    return {"containers": [text for _, text in shown], "next": following}
+        now, view, items = call.parts.clock(), SHAPE.view(hidden, call.version), paging.Items()
+        # A thousand rows are megabytes: they come in parts, and not for every thread at once.
+        with call.parts.lists:
+            for row in tx.each(Container, {**own, **call.values, "capsule": False}, page):
+                items.add(row.uuid, view(row, now))
+    return {"containers": items.text(), "next": paging.following(call, "containers", page, items.markers)}
 
 
 def show(call: Call) -> Json:

@@ -4,15 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import msgspec
+
 from zun import errors
 from zun.api import paths
 from zun.api.arguments import Paging
 from zun.api.call import Call
 from zun.api.reading import excerpt
+from zun.domain.model import Json
 from zun.interfaces.store import Page
 
 #: what the next address says anew, or leaves out
 _OWN = frozenset({"limit", "marker", "sort_key", "sort_dir", "resource_url", "expand"})
+
+_encode_into = msgspec.json.Encoder().encode_into
+
+
+class Items:
+    """The items of a list, each in the form in which it is sent as soon as it is known.
+
+    They are in one piece of memory, which grows and goes back to the system whole. A thousand pieces leave holes, which the process keeps.
+    """
+
+    def __init__(self) -> None:
+        self._text = bytearray(b"[")
+        #: of each item, in their order
+        self.markers: list[str] = []
+
+    def add(self, marker: str, shown: Json) -> None:
+        """One more, as it is shown."""
+        if self.markers:
+            self._text += b","
+        self.markers.append(marker)
+        # -1: at its end
+        _encode_into(shown, self._text, -1)
+
+    def text(self) -> msgspec.Raw:
+        """All of them, as JSON. There can be no more afterwards."""
+        self._text += b"]"
+        return msgspec.Raw(self._text)
 
 
 def page(call: Call, sortable: Collection[str], default: str = "id") -> Page:

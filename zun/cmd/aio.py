@@ -72,7 +72,7 @@ def alone(state: Path) -> Iterator[None]:
 def main(arguments: Sequence[str] | None = None, *, fault: saga.FaultPoint = saga.no_fault) -> int:
     """Serve until told to stop. Returns the exit code: 1 where the service cannot begin. ``fault`` is for tests that kill it."""
     os.umask(0o077)
-    memory.few_arenas()
+    memory.one_heap()
     # Blocked here, so in every thread, and waited for below: a handler could run just before the main thread falls asleep for ever.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:

@@ -7,15 +7,26 @@ import ctypes
 import gc
 
 #: of glibc's malloc.h
-M_ARENA_MAX = -8
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+
+#: bytes from which on a piece of memory comes from the system by itself, and goes back there
+_LARGE = 512 * 1024
+#: bytes that may be free at the end of the heap before they go back
+_SPARE = 1024 * 1024
 
 
-def few_arenas() -> None:
-    """Have the threads share two heaps of the C library, before there are any: each would get one of its own, and what a long list took
-    there would be kept there. A C library without them is left as it is.
+def one_heap() -> None:
+    """Have the threads share one heap of the C library, before there are any, and give back what is large.
+
+    Each thread would get a heap of its own, and what a long list took there would be kept there. They hardly wait for each other: Python
+    lets one of them run at a time. And the library takes what was large once for what is usual, and from then on puts the like of it into
+    the heap, where it stays: the answer to a list of a thousand is more than a megabyte. A C library without all this is left as it is.
     """
     with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_ARENA_MAX, 1)
+        mallopt(M_MMAP_THRESHOLD, _LARGE)
+        mallopt(M_TRIM_THRESHOLD, _SPARE)
 
 
 def settle() -> None:

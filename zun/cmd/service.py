@@ -47,7 +47,7 @@ def configure(prog: str, arguments: Sequence[str], files: list[str] | None = Non
 def run(prog: str, arguments: Sequence[str] | None, make: Callable[[cfg.ConfigOpts], Process]) -> int:
     """Serve until told to stop, and end this process. Returns only where it cannot begin: the exit code."""
     os.umask(0o077)
-    memory.few_arenas()
+    memory.one_heap()
     # Blocked here, so in every thread, and waited for below: a handler could run just before the main thread falls asleep for ever.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:

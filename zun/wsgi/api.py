@@ -20,7 +20,7 @@ def _application(variables: Mapping[str, str]) -> WSGI:
     folder = Path(variables.get("OS_ZUN_CONFIG_DIR", "/etc/zun"))
     named = [str(folder / name.strip()) for name in variables.get("OS_ZUN_CONFIG_FILES", "").split(";") if name.strip()]
     files = named or ([str(folder / "zun.conf")] if "OS_ZUN_CONFIG_DIR" in variables else None)
-    memory.few_arenas()
+    memory.one_heap()
     api = Api(configure("zun-api", [], files))
     api.start()
     memory.settle()
