@@ -7,15 +7,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from tools import environment, host_network, machine, packages, processes
+from tools import environment, host_network, machine, packages, processes, stages
 from tools.environment import REPOSITORY, Environment
 from tools.progress import Progress, Trouble, fail
+from tools.stages import Check, Result
 
 #: What the tests start by hand, from the distribution, and what they look at it with.
 PACKAGES = (
@@ -47,14 +46,6 @@ _TEMPORARY = Path(tempfile.gettempdir())
 _PREFIX = "zt-"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One command that must succeed."""
-
-    name: str
-    command: Sequence[str]
-
-
 def checks(venv: Environment) -> list[Check]:
     """What is checked besides the tests."""
     program = venv.program
@@ -80,23 +71,23 @@ def main(arguments: Sequence[str]) -> int:
     except Trouble as trouble:
         return fail(trouble)
     with _workplace() as variables:
-        results = [] if arguments else [_run(check, variables, progress) for check in checks(venv)]
+        results = [] if arguments else [stages.run(check, variables, progress) for check in checks(venv)]
         if not arguments:
             subprocess.run([sys.executable, "-m", "tools.sizes", "zun", "tools", "cloud", "tests", "bench"], check=False)
         # Those on the cloud come after, when nothing else needs the machine.
         tests = Check("tests (pytest)", [venv.program("python"), "-m", "pytest", *(arguments or [*_SPREAD, f"--ignore={CLOUD_TESTS}"])])
-        results.append(_run(tests, variables, progress))
+        results.append(stages.run(tests, variables, progress))
         if not arguments:
             results += _on_the_cloud(venv, variables, progress)
-    return _summary(results, progress)
+    return stages.summary(results, progress)
 
 
-def _on_the_cloud(venv: Environment, variables: Mapping[str, str], progress: Progress) -> Iterator[tuple[Check, int, float]]:
+def _on_the_cloud(venv: Environment, variables: Mapping[str, str], progress: Progress) -> Iterator[Result]:
     """The tests that need a whole OpenStack, on one that is there for as long as they last."""
     cloud = [sys.executable, "-m", "cloud"]
-    begun = _run(Check("a cloud for tests (python -m cloud up)", [*cloud, "up"]), variables, progress)
+    begun = stages.run(Check("a cloud for tests (python -m cloud up)", [*cloud, "up"]), variables, progress)
     yield begun
-    if begun[1] == 0:
+    if begun.code == 0:
         pytest = [venv.program("python"), "-m", "pytest"]
         for check in (
             Check("tests on the cloud (pytest)", [*pytest, *_FILES_ON_CLOUD, CLOUD_TESTS, f"--ignore={FAULT_TESTS}"]),
@@ -106,8 +97,8 @@ def _on_the_cloud(venv: Environment, variables: Mapping[str, str], progress: Pro
             # Last: the cloud's own services need some time to find back to each other after that.
             Check("faults of the cloud (pytest)", [*pytest, FAULT_TESTS]),
         ):
-            yield _run(check, {**variables, "ZUN_CLOUD_REQUIRED": "1"}, progress)
-    yield _run(Check("the end of the cloud (python -m cloud down)", [*cloud, "down"]), variables, progress)
+            yield stages.run(check, {**variables, "ZUN_CLOUD_REQUIRED": "1"}, progress)
+    yield stages.run(Check("the end of the cloud (python -m cloud down)", [*cloud, "down"]), variables, progress)
 
 
 def _with_keystone() -> list[str]:
@@ -126,25 +117,6 @@ def _prepare_machine(progress: Progress) -> None:
     with packages.no_service_starts():
         packages.plan(missing)
         packages.install(missing)
-
-
-def _run(check: Check, variables: Mapping[str, str], progress: Progress) -> tuple[Check, int, float]:
-    progress.say(check.name)
-    begun = time.monotonic()
-    try:
-        code = subprocess.run(check.command, check=False, env=dict(variables)).returncode
-    except OSError as cause:
-        print(cause, file=sys.stderr)
-        code = 127
-    return check, code, time.monotonic() - begun
-
-
-def _summary(results: Sequence[tuple[Check, int, float]], progress: Progress) -> int:
-    print("\nSummary")
-    for check, code, seconds in results:
-        print(f"  {'ok    ' if code == 0 else 'FAILED'} {check.name}, {seconds:.1f} s")
-    progress.say("all is well" if not any(code for _, code, _ in results) else "something failed")
-    return 1 if any(code for _, code, _ in results) else 0
 
 
 @contextmanager
