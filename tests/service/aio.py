@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ import requests
 
 from tests.engines import Dockerd
 from tests.images import load_busybox
+from tests.service.nursery import Child, nursery
 from tests.stores import fresh, now
 from zun.db.store import SqlStore
 from zun.drivers.runtime.docker_http import DockerHttp
@@ -68,7 +67,7 @@ class Aio:
         )
         self.log = folder / "log"
         self._fatal = folder / "fatal"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -80,19 +79,8 @@ class Aio:
     def start(self, *, engine_away: bool = False) -> None:
         """Start it and wait until it is up; with ``engine_away`` only until it answers."""
         self._fatal.unlink(missing_ok=True)
-        environment = os.environ | {"OS_CLIENT_CONFIG_FILE": str(self.clouds), "PYTHONPATH": str(Path(__file__).parents[2])}
-        command = [
-            sys.executable,
-            "-m",
-            "tests.service.dying",
-            str(self._fatal),
-            "--state-dir",
-            str(self.state),
-            "--config-file",
-            str(self.config),
-        ]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+        arguments = [str(self._fatal), "--state-dir", str(self.state), "--config-file", str(self.config)]
+        self._process = nursery().bear(arguments, self.log, os.environ | {"OS_CLIENT_CONFIG_FILE": str(self.clouds)})
         eventually(lambda: self._up(engine_away), f"the service answers; its log: {self.log}")
 
     def _up(self, engine_away: bool) -> bool:

@@ -19,5 +19,10 @@ def dying_at(file: Path):
     return reached
 
 
+def run(arguments):
+    """Its exit code."""
+    return main(arguments[1:], fault=dying_at(Path(arguments[0])))
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[2:], fault=dying_at(Path(sys.argv[1]))))
+    sys.exit(run(sys.argv[1:]))
