@@ -6,9 +6,10 @@ of ``zun.errors``; an exception of any other kind is logged where it happened an
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
@@ -45,11 +46,7 @@ class Codec(Generic[P]):
 
     def __init__(self, protocol: type[P]) -> None:
         self._protocol = protocol
-        self._methods = {
-            name: _describe(name, function)
-            for name, function in inspect.getmembers(protocol, inspect.isfunction)
-            if not name.startswith("_")
-        }
+        self._methods = _methods(protocol)  # type: ignore[arg-type]  # a class is hashable
 
     def client(self, send: Send) -> P:
         """An object with the Protocol's methods, each of which encodes its arguments and decodes the answer."""
@@ -88,6 +85,13 @@ class Codec(Generic[P]):
             return msgspec.json.decode(envelope.value, type=method.returns)
 
         return call
+
+
+@functools.cache
+def _methods(protocol: type) -> Mapping[str, _Method]:
+    """By name. Described once for all codecs of a Protocol: that, and what msgspec makes of new structs, takes more than most calls."""
+    functions = inspect.getmembers(protocol, inspect.isfunction)
+    return {name: _describe(name, function) for name, function in functions if not name.startswith("_")}
 
 
 def _describe(name: str, function: Callable[..., Any]) -> _Method:
