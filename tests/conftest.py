@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 
 pytest_plugins = ["tests.brokers", "tests.engines", "tests.registries", "tests.servers", "tests.stores", "tests.world"]
@@ -14,6 +17,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--on-cloud", action="store_true", help="tests of the official client: again on the test cloud, with Keystone (docs/cloud.md)"
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """What is imported and collected stays for the life of the process: who looks for garbage need not look through it every time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
