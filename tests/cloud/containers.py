@@ -70,6 +70,11 @@ class Zun:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["uuid"])
 
+    def let_go(self, uuid: str) -> None:
+        """Ask for a container's deletion."""
+        answer = self.call("DELETE", f"/containers/{uuid}", params={"stop": "true"})
+        assert answer.status_code == 204, answer.text
+
     def delete(self, uuid: str) -> None:
         """Delete a container, and wait until it is gone."""
         self.call("DELETE", f"/containers/{uuid}", params={"stop": "true"})

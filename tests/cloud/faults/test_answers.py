@@ -1,7 +1,7 @@
 """Each call that creates and deletes make of another service is answered with 500, with 503, and not at all although it was done.
 
-The containers of a round are made together, and all services fail in it: the first call of each kind with 500, the next one with 503, the
-third one in silence, whichever container makes it. So each kind of call is met in the state in which it is really made, and the services
+The containers and capsules of a round are made together, and all services fail in it: the first call of each kind with 500, the next one
+with 503, the third one in silence, whoever makes it. So each kind of call is met in the state in which it is really made, and the services
 fail one after another and together.
 """
 
@@ -18,6 +18,7 @@ import pytest
 
 from cloud.nodes import Node
 from cloud.world import REGION, World
+from tests.cloud.capsules import Capsules
 from tests.cloud.containers import Zun
 from tests.cloud.faults.books import OWNER, Books
 from tests.cloud.faults.cupboard import Cupboard
@@ -25,8 +26,9 @@ from tests.cloud.faults.relay import Call, Fault, Relay, detour
 from tests.image_archives import docker
 from tests.images import busybox, root_archive
 
-#: of a round, on two hosts: those that find a host at once, and meet the services of the hosts first; and those that meet Placement first
-PLACED, WAITING = 3, 2
+#: of a round, on two hosts, how many containers beside one capsule: those that find a host at once, and meet the services of the hosts
+#: first; and those that meet Placement first
+PLACED, WAITING = 2, 1
 ANSWERS = (Fault.INTERNAL, Fault.UNAVAILABLE, Fault.SILENCE)
 #: what is long enough to be broken off in the middle
 DATA = "GET /v2/images/*/file"
@@ -92,15 +94,17 @@ def all_led_away(cloud: World) -> Iterator[dict[str, Relay]]:
         yield {name: stack.enter_context(detour(cloud, one.kind, one.callers(cloud))) for name, one in SERVICES.items()}
 
 
-def accepted(zun: Zun, relays: Mapping[str, Relay], **asked: Any) -> list[str]:
-    """The uuids of a round's containers: some have a host before Placement begins to fail, too."""
+def accepted(zun: Zun, capsules: Capsules, relays: Mapping[str, Relay], **asked: Any) -> tuple[list[str], list[str]]:
+    """The uuids of a round's containers and capsules: some have a host before Placement begins to fail, too."""
     placement = relays["placement"]
     for relay in relays.values():
         relay.begin((lambda call: None) if relay is placement else each_in_turn)
-    placed = [zun.accepted(**asked) for _ in range(PLACED)]
-    _wait(lambda: sum(call.kind == "PUT /allocations/*" for call in placement.calls) >= PLACED, "Placement is not asked")
+    containers = [zun.accepted(**asked) for _ in range(PLACED)]
+    pods = [capsules.accepted(volume=True, port=80)]
+    _wait(lambda: sum(call.kind == "PUT /allocations/*" for call in placement.calls) >= PLACED + 1, "Placement is not asked")
     placement.begin(each_in_turn)
-    return placed + [zun.accepted(**asked) for _ in range(WAITING)]
+    containers += [zun.accepted(**asked) for _ in range(WAITING)]
+    return containers, [*pods, capsules.accepted(volume=True, port=80)]
 
 
 def all_failed(relay: Relay, expected: frozenset[str]) -> None:
@@ -141,11 +145,11 @@ def test_each_call_of_creates_and_deletes_fails_in_each_way(cloud: World, zun: Z
     # Then both hosts have what all containers need.
     with zun.running() as one, zun.running(hints={"different_host": one["uuid"]}):
         pass
-    cupboard = Cupboard(cloud)
+    cupboard, capsules = Cupboard(cloud), Capsules(zun)
     with all_led_away(cloud) as relays:
-        uuids = accepted(zun, relays, **ASKED, image=image)
-        ended = [zun.settle(one, _PATIENCE) for one in uuids]
-        assert [(one["status"], one["status_reason"]) for one in ended] == [("Running", None)] * len(uuids)
+        uuids, pods = accepted(zun, capsules, relays, **ASKED, image=image)
+        ended = [zun.settle(one, _PATIENCE) for one in uuids] + [capsules.settle(one, _PATIENCE) for one in pods]
+        assert [(one["status"], one["status_reason"]) for one in ended] == [("Running", None)] * len(ended)
         assert {zun.run(one, "cat /root/extra") for one in uuids} == {f"{image}\n"}
         for name, service in SERVICES.items():
             all_failed(relays[name], service.creating)
@@ -153,10 +157,12 @@ def test_each_call_of_creates_and_deletes_fails_in_each_way(cloud: World, zun: Z
         books.agree()
         for relay in relays.values():
             relay.begin(each_in_turn)
-        for one in uuids:
-            assert zun.call("DELETE", f"/containers/{one}", params={"stop": "true"}).status_code == 204
-        for one in uuids:
-            zun.gone(one, _PATIENCE)
+        for of, those in ((zun, uuids), (capsules, pods)):
+            for one in those:
+                of.let_go(one)
+        for of, those in ((zun, uuids), (capsules, pods)):
+            for one in those:
+                of.gone(one, _PATIENCE)
         books.agree()
         for name, service in SERVICES.items():
             all_failed(relays[name], service.deleting)

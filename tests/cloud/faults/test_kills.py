@@ -1,5 +1,5 @@
-"""Every process that a container depends on is killed in the middle of creates and deletes: all that was accepted comes to its end, and
-nothing is left of what was deleted."""
+"""Every process that a container depends on is killed in the middle of creates and deletes of containers and capsules: all that was
+accepted comes to its end, and nothing is left of what was deleted."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cloud.nodes import Node
 from cloud.services import agents, docker, mariadb, openvswitch, rabbitmq
 from cloud.services import zun as service
 from cloud.world import World
+from tests.cloud.capsules import Capsules
 from tests.cloud.containers import Zun
 from tests.cloud.faults.books import Books
 from tools import processes
@@ -48,8 +49,11 @@ def _start_switch(cloud: World, node: Node) -> None:
     agents.start_switch(cloud, node)
 
 
-#: a volume is made, attached and mounted for it, and goes with it
-WITH_VOLUME = {"mounts": [{"size": 1, "destination": "/data"}]}
+#: What is made and deleted. A capsule has two containers. A volume is made, attached and mounted for it, and goes with it.
+CONTAINER = "container"
+PLAIN = (CONTAINER, "capsule")
+WITH_VOLUME = ("container with a volume", "capsule with a volume")
+VOLUME = {"size": 1, "destination": "/data"}
 
 #: Those that Neutron's agents need come last: they take their time to find back.
 VICTIMS = {
@@ -74,37 +78,59 @@ def kill(node: Node, names: Sequence[str]) -> None:
     processes.kill(doomed)
 
 
+@dataclass(frozen=True)
+class Made:
+    """A container or a capsule."""
+
+    of: Zun | Capsules
+    uuid: str
+
+    def lives(self) -> bool:
+        """Whether it comes to life. Neutron's agents may have to find back first from what was done to them."""
+        shown = self.of.settle(self.uuid, _PATIENCE)
+        assert (shown["status"], shown["status_reason"]) == ("Running", None), shown
+        return True
+
+
 class Herd:
-    """Containers that run from one test to the next: those that came to life under one blow are deleted under the next."""
+    """Containers and capsules that run from one test to the next: those that came to life under one blow are deleted under the next."""
 
     def __init__(self, zun: Zun) -> None:
-        self._zun = zun
-        self.plain: list[str] = []
-        self.with_volume: list[str] = []
+        self._zun, self._capsules = zun, Capsules(zun)
+        self._living: list[tuple[str, Made]] = []
 
-    def ready(self, *, volume: bool) -> list[str]:
-        """Two of them, which are the herd's no more; one with a volume if that is wanted."""
-        kinds: list[tuple[list[str], dict[str, Any]]] = [(self.plain, {}), (self.with_volume, WITH_VOLUME) if volume else (self.plain, {})]
-        return [kind.pop() if kind else self._living(asked) for kind, asked in kinds]
+    def accepted(self, kind: str) -> Made:
+        """One of a kind of KINDS, that is to come to life."""
+        if kind.startswith("capsule"):
+            return Made(self._capsules, self._capsules.accepted(volume=kind in WITH_VOLUME))
+        return Made(self._zun, self._zun.accepted(**({"mounts": [VOLUME]} if kind in WITH_VOLUME else {})))
 
-    def keep(self, uuid: str, *, volume: bool) -> None:
-        """One more."""
-        (self.with_volume if volume else self.plain).append(uuid)
+    def ready(self, kinds: Sequence[str]) -> list[Made]:
+        """One of each of these kinds that runs, and is the herd's no more."""
+        return [self._taken(kind) or self._new(kind) for kind in kinds]
+
+    def keep(self, kind: str, made: Made) -> None:
+        """One more, that runs."""
+        self._living.append((kind, made))
 
     def go(self) -> None:
         """All of them."""
-        left = [*self.plain, *self.with_volume]
-        for uuid in left:
-            self._zun.call("DELETE", f"/containers/{uuid}", params={"stop": "true"})
-        for uuid in left:
-            self._zun.gone(uuid)
+        for _, made in self._living:
+            made.of.let_go(made.uuid)
+        for _, made in self._living:
+            made.of.gone(made.uuid)
 
-    def _living(self, asked: dict[str, Any]) -> str:
-        """A new one. Neutron's agents may not have found back yet from what the test before did to them."""
-        uuid = self._zun.accepted(**asked)
-        shown = self._zun.settle(uuid, _PATIENCE)
-        assert (shown["status"], shown["status_reason"]) == ("Running", None)
-        return uuid
+    def _taken(self, kind: str) -> Made | None:
+        found = next((each for each in self._living if each[0] == kind), None)
+        if found is None:
+            return None
+        self._living.remove(found)
+        return found[1]
+
+    def _new(self, kind: str) -> Made:
+        made = self.accepted(kind)
+        assert made.lives()
+        return made
 
 
 @pytest.fixture(scope="module")
@@ -116,25 +142,24 @@ def herd(cloud: World, admin: Any, zun: Zun) -> Iterator[Herd]:
 
 
 @pytest.mark.parametrize("name", VICTIMS)
-def test_what_was_accepted_comes_to_its_end(cloud: World, zun: Zun, books: Books, herd: Herd, name: str) -> None:
+def test_what_was_accepted_comes_to_its_end(cloud: World, books: Books, herd: Herd, zun: Zun, name: str) -> None:
     victim = VICTIMS[name]
     node = victim.node(cloud)
-    dying = herd.ready(volume=not victim.shared)
-    coming: list[str] = []
-    for uuid in dying:
-        # The first one has a volume, where Cinder is not struck, too.
-        coming += [zun.accepted(**({} if victim.shared or coming else WITH_VOLUME))]
+    # The first ones have volumes, where Cinder is not struck, too.
+    kinds = PLAIN if victim.shared else WITH_VOLUME
+    dying = herd.ready(kinds)
+    coming: list[tuple[str, Made]] = []
+    for kind, made in zip(kinds, dying, strict=True):
+        coming.append((kind, herd.accepted(kind)))
         time.sleep(APART)
-        assert zun.call("DELETE", f"/containers/{uuid}", params={"stop": "true"}).status_code == 204
-    coming += [zun.accepted()]
+        made.of.let_go(made.uuid)
+    coming.append((CONTAINER, herd.accepted(CONTAINER)))
     kill(node, victim.daemons)
     victim.start(cloud, node)
     zun.answers()
-    for uuid in dying:
-        zun.gone(uuid)
-    # Neutron's agents, too, may have to find back first.
-    ended = [zun.settle(uuid, _PATIENCE) for uuid in coming]
-    assert [(one["status"], one["status_reason"]) for one in ended] == [("Running", None)] * len(coming)
-    for place, uuid in enumerate(coming):
-        herd.keep(uuid, volume=place == 0 and not victim.shared)
+    for made in dying:
+        made.of.gone(made.uuid)
+    for kind, made in coming:
+        assert made.lives()
+        herd.keep(kind, made)
     books.agree()
