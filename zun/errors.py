@@ -337,6 +337,8 @@ class ServiceUnavailable(ZunError):
 
     status = 503
     retryable = True
+    #: who does not answer, if who asks may know: another service of the cloud
+    service: ClassVar[str | None] = None
 
 
 class EngineUnavailable(ServiceUnavailable):
@@ -364,22 +366,27 @@ class DatabaseOutdated(ZunError):
 
 
 class IdentityUnavailable(ServiceUnavailable):
+    service = "identity service"
     text = "The identity service does not answer."
 
 
 class NetworkUnavailable(ServiceUnavailable):
+    service = "network service"
     text = "The network service does not answer: {reason}"
 
 
 class InventoryUnavailable(ServiceUnavailable):
+    service = "placement service"
     text = "Placement does not answer: {reason}"
 
 
 class VolumesUnavailable(ServiceUnavailable):
+    service = "volume service"
     text = "The volume service does not answer: {reason}"
 
 
 class ImageServiceUnavailable(ServiceUnavailable):
+    service = "image service"
     text = "The image service does not answer: {reason}"
 
 

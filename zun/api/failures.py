@@ -48,7 +48,8 @@ def framework(status: int, detail: str, headers: Mapping[str, str] | None = None
 
 
 def of(error: BaseException, retry_after: int) -> Failure:
-    """The answer for any exception. Server errors are logged with an id, and the answer gives that id and nothing else of them."""
+    """The answer for any exception. Server errors are logged with an id, and the answer gives that id and nothing else of them but which
+    other service of the cloud is away, if that is it."""
     if isinstance(error, falcon.HTTPError) and error.status_code < 500:
         return framework(error.status_code, _text(error.description or ""), dict(error.headers or {}))
     if isinstance(error, MicroversionUnsupported):
@@ -78,7 +79,8 @@ def _server(error: BaseException, retry_after: int) -> Failure:
     reference = str(uuid.uuid4())
     if isinstance(error, errors.ServiceUnavailable):
         LOG.warning("A request failed (%s): %s", reference, error)
-        detail = f"The service cannot do this just now; please try again. The log knows more under {reference}."
+        why = f": the {error.service} does not answer" if error.service else ""
+        detail = f"The service cannot do this just now{why}; please try again. The log knows more under {reference}."
         body = document(error.status, "container.", http.HTTPStatus(error.status).phrase, detail)
         return Failure(error.status, body, {"Retry-After": str(retry_after)})
     LOG.error("A request failed (%s): %s", reference, error, exc_info=error)

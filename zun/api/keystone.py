@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from keystoneauth1 import exceptions
 from keystonemiddleware import auth_token  # type: ignore[import-untyped]
 from oslo_config import cfg
 from webob import Response  # type: ignore[import-untyped]
@@ -128,7 +129,9 @@ class _Tokens(auth_token.AuthProtocol):  # type: ignore[misc]
         except webob_exc.HTTPUnauthorized as refused:
             failure = failures.of(errors.Unauthorized(), self.retry_after)
             headers = {"WWW-Authenticate": refused.headers.get("WWW-Authenticate", "Keystone")}
-        except webob_exc.HTTPServiceUnavailable:
+        except (webob_exc.HTTPServiceUnavailable, exceptions.ClientException) as error:
+            # The middleware expects that Keystone cannot be reached, and that it says 503; not that it says nothing.
+            self.log.warning("No token can be validated: %s", error)
             failure = failures.of(errors.IdentityUnavailable(), self.retry_after)
             headers = dict(failure.headers)
         answer = Response(body=failure.body, status=failure.status, content_type="application/json")
