@@ -13,6 +13,7 @@ import re
 import select
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -79,6 +80,8 @@ class Relay:
         self._numbers: Counter[str] = Counter()
         self._open: set[socket.socket] = set()
         self._going = threading.Event()
+        #: the seconds after which whoever was told nothing has hung up
+        self.held: list[float] = []
         #: the statuses of what was done late
         self.late: list[int] = []
         relay = self
@@ -116,7 +119,7 @@ class Relay:
     def begin(self, fault: Callable[[Call], Fault | None]) -> None:
         """A new round: nothing has come yet."""
         with self._lock:
-            self.calls, self.broken, self.fault = [], [], fault
+            self.calls, self.broken, self.held, self.fault = [], [], [], fault
             self._numbers.clear()
 
     def let_go(self) -> None:
@@ -134,7 +137,7 @@ class Relay:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def _serve(self, request: BaseHTTPRequestHandler) -> None:
-        body = _body(request)
+        body, came = _body(request), time.monotonic()
         with self._lock:
             kind = kind_of(request.command, request.path)
             self._numbers[kind] += 1
@@ -156,6 +159,7 @@ class Relay:
             _answer(request, status, reason, headers, told, len(told) // 2)
         if fault in (Fault.SILENCE, Fault.HALF):
             _await_end(request)
+            self.held.append(time.monotonic() - came)
             return
         _answer(request, status, reason, headers, told)
 
