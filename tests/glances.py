@@ -25,7 +25,7 @@ class Glance:
     def __init__(self, url: str) -> None:
         self.url = url
         self.images: dict[str, dict[str, Any]] = {}
-        self.data: dict[str, bytes] = {}
+        self.data: dict[str, bytes | bytearray] = {}
         #: by image, the status of the membership by project
         self.members: dict[str, dict[str, str]] = {}
         #: calls with this method whose path ends so are answered with this HTTP status, or not at all (0)
@@ -86,7 +86,7 @@ class Glance:
         return found[beyond : beyond + int(query.get("limit", 25))]
 
 
-def _facts(data: bytes) -> dict[str, Any]:
+def _facts(data: bytes | bytearray) -> dict[str, Any]:
     return {"size": len(data), "os_hash_algo": "sha512", "os_hash_value": hashlib.sha512(data).hexdigest()}
 
 
@@ -180,14 +180,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data[:stop])
+        with memoryview(data) as whole:
+            self.wfile.write(whole[:stop])
         self.close_connection = stop is not None
         return None
 
     def _stored(self, image: dict[str, Any]) -> None:
         """As a real one: what is broken off makes the image wait again."""
         image["status"] = "saving"
-        data = b""
+        data = bytearray()
         while size := int(self.rfile.readline().strip() or b"-1", 16):
             if size < 0:
                 image["status"] = "queued"
