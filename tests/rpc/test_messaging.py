@@ -146,6 +146,30 @@ def test_services_that_keep_nothing_share_the_broker_with_it(broker, buses):
         wait_for(lambda: bus.client(Shop, "sharing").served_by() == "keeper")
 
 
+def test_queues_of_answers_and_of_what_is_said_to_all_may_be_quorum_queues(broker, buses):
+    """Where a broker takes no transient ones any more."""
+
+    def quorum():
+        conf = zun_conf.new()
+        conf([], project="zun", default_config_files=[])
+        register_options(conf)
+        conf.set_override("transport_url", broker.url)
+        conf.set_override("rabbit_transient_quorum_queue", True, group="oslo_messaging_rabbit")
+        bus = Bus(conf)
+        bus.start()
+        buses.closing(bus.stop)
+        return bus
+
+    bus, keepers = quorum(), [Keeper(name) for name in ("east", "west")]
+    for keeper in keepers:
+        server = quorum().server(Shop, keeper, "replicated", name=keeper.name)
+        server.start()
+        buses.closing(server.stop)
+        wait_for(lambda name=keeper.name: bus.client(Shop, "replicated", server=name).served_by() == name)
+    bus.client(Shop, "replicated", fanout=True).ring("all")
+    wait_for(lambda: [keeper.rung for keeper in keepers] == [["all"], ["all"]])
+
+
 def test_a_host_that_was_never_there_is_known_at_once(broker, buses):
     bus = buses(broker.url, rpc_response_timeout=60)
     began = time.monotonic()
