@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import rule
 
-from tests.conductor.test_drain import Operator
+from tests.conductor.draining import Operator
 from tests.properties.test_life import EXAMPLES, Cloud, turns
 from zun.domain.drain import LIVING
 from zun.domain.host import COMPUTE, DrainState
