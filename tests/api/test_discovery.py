@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from oslo_config import cfg
 
 from tests.api.edge import CALLERS, Edge, error, raw
 from zun.api.app import pipeline
@@ -124,8 +125,9 @@ def test_the_healthcheck_is_503_while_the_operators_file_is_there(sqlite_store: 
 
 
 def test_a_browser_may_ask_before_it_sends(sqlite_store: SqlStore, tmp_path: Path) -> None:
-    edge = Edge(sqlite_store, tmp_path)
-    edge.conf.set_override("allowed_origin", ["https://dashboard.example"], group="cors")
+    config = tmp_path / "zun.conf"
+    config.write_text("[cors]\nallowed_origin = https://dashboard.example\n")
+    edge = Edge(sqlite_store, tmp_path, ["--config-file", str(config)])
     app = pipeline(lambda environ, start: [], edge.conf, lambda app: BasicAuth(app, edge.conf))
     allowed = []
     for origin in ("https://dashboard.example", "https://evil.example"):
@@ -133,6 +135,31 @@ def test_a_browser_may_ask_before_it_sends(sqlite_store: SqlStore, tmp_path: Pat
         assert status.startswith("200")
         allowed.append(headers.get("access-control-allow-origin"))
     assert allowed == ["https://dashboard.example", None]
+
+
+def test_a_browser_of_whom_nobody_has_said_anything_is_told_of_no_permission(edge: Edge) -> None:
+    status, headers, _ = raw(edge.app, "GET", "/v1/", HTTP_ORIGIN="https://dashboard.example")
+    assert status.startswith("200")
+    assert "access-control-allow-origin" not in headers
+
+
+@pytest.mark.parametrize("text", ["[cors]\nmax_age = long\n", "[oslo_middleware]\nenable_proxy_headers_parsing = perhaps\n"])
+def test_what_is_wrong_in_the_configuration_of_the_middleware_is_said_at_the_start(
+    sqlite_store: SqlStore, tmp_path: Path, text: str
+) -> None:
+    config = tmp_path / "zun.conf"
+    config.write_text(text)
+    with pytest.raises((cfg.Error, ValueError)):
+        Edge(sqlite_store, tmp_path, ["--config-file", str(config)])
+
+
+def test_who_is_behind_a_proxy_is_told_the_addresses_that_clients_know(sqlite_store: SqlStore, tmp_path: Path) -> None:
+    config = tmp_path / "zun.conf"
+    config.write_text("[oslo_middleware]\nenable_proxy_headers_parsing = true\n")
+    for arguments, known in (["--config-file", str(config)], "https://cloud.example/"), ([], "http://localhost/"):
+        edge = Edge(sqlite_store, tmp_path, arguments)
+        _, _, body = raw(edge.app, "GET", "/", HTTP_HOST="localhost", HTTP_FORWARDED="proto=https;host=cloud.example")
+        assert json.loads(body)["versions"][0]["links"][0]["href"].startswith(known)
 
 
 def test_every_answer_has_a_request_id_of_its_own(edge: Edge) -> None:

@@ -14,16 +14,13 @@ import falcon
 import msgspec
 from oslo_config import cfg
 from oslo_context.context import generate_request_id
-from oslo_middleware import request_id
-from oslo_middleware.cors import CORS
-from oslo_middleware.healthcheck import Healthcheck
-from oslo_middleware.http_proxy_to_wsgi import HTTPProxyToWSGI
 
 from zun import errors
 from zun.api import context, failures, idempotency, microversion, openapi, paths, reading
 from zun.api.auth import WSGI
 from zun.api.call import Answer, Call, Parts, Streamed
 from zun.api.derive import Form, Forms, Loaded, Purpose
+from zun.api.middleware import Middleware
 from zun.api.policy import Policy
 from zun.api.routes import ROUTES, Route, Who
 from zun.api.upload import Upload
@@ -35,7 +32,6 @@ from zun.conductor.networks import Networks
 from zun.conductor.registries import Registries
 from zun.conductor.streams import Streams
 from zun.conductor.verbs import Verbs
-from zun.conf import middleware
 from zun.conf.limits import bounds
 from zun.domain.model import MAX_VERSION, Version
 from zun.interfaces.store import Store
@@ -46,6 +42,10 @@ HEALTHCHECK = "/healthcheck"
 LISTS_AT_ONCE = 2
 #: the one call that has another form than JSON, and that form
 EVENTS, EVENT_STREAM = "/v1/events", "text/event-stream"
+#: ids of requests: their form, where other parts look for them, and where clients do
+ID_FORMAT = r"^req-[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}$"
+ENV_REQUEST_ID, GLOBAL_REQ_ID = "openstack.request_id", "openstack.global_request_id"
+HTTP_RESP_HEADER_REQUEST_ID = "x-openstack-request-id"
 NO_HOST = "The Host header of the request names no host."
 NO_JSON = "The Accept header of the request excludes application/json."
 
@@ -97,27 +97,17 @@ def make_app(
 
 def pipeline(app: WSGI, conf: cfg.ConfigOpts, authenticate: Callable[[WSGI], WSGI]) -> WSGI:
     """What a request passes on its way to the calls, the outermost last."""
-    middleware.register(conf)
+    middleware = Middleware(conf)
     app = _told_version(authenticate(app))
-    app = _only_at(HEALTHCHECK, Healthcheck(None, conf), app)
+    app = _only_at(HEALTHCHECK, middleware.healthcheck(), app)
     app = _no_escape(app, conf.api.retry_after)
     app = _with_request_id(app)
-    app = HTTPProxyToWSGI(app, conf) if conf.oslo_middleware.enable_proxy_headers_parsing else app
-    return _for_browsers(CORS(app, conf), app)
+    return middleware.for_browsers(middleware.behind_proxies(app))
 
 
 def _only_at(path: str, special: WSGI, app: WSGI) -> WSGI:
     def choose(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         return (special if environ.get("PATH_INFO") == path else app)(environ, start_response)
-
-    return choose
-
-
-def _for_browsers(cors: WSGI, app: WSGI) -> WSGI:
-    """CORS is for requests with an Origin; oslo's middleware would answer 200 to an OPTIONS without one, where there is nothing."""
-
-    def choose(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return (cors if "HTTP_ORIGIN" in environ else app)(environ, start_response)
 
     return choose
 
@@ -130,12 +120,12 @@ def _with_request_id(app: WSGI) -> WSGI:
 
     def named(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         given = environ.get("HTTP_X_OPENSTACK_REQUEST_ID", "")
-        if re.match(request_id.ID_FORMAT, given):
-            environ[request_id.GLOBAL_REQ_ID] = given
-        own = environ[request_id.ENV_REQUEST_ID] = generate_request_id()
+        if re.match(ID_FORMAT, given):
+            environ[GLOBAL_REQ_ID] = given
+        own = environ[ENV_REQUEST_ID] = generate_request_id()
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            return start_response(status, [*headers, (request_id.HTTP_RESP_HEADER_REQUEST_ID, own)], exc_info)
+            return start_response(status, [*headers, (HTTP_RESP_HEADER_REQUEST_ID, own)], exc_info)
 
         answer = app(environ, start)
         if environ["REQUEST_METHOD"] != "HEAD":
