@@ -30,6 +30,8 @@ _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 #: seconds after which nobody waits for an answer any more
 _LONGEST = 120
+#: seconds until a relay sees that it is to end
+_LOOK = 0.05
 _CHAIN = "zun-faults"
 
 
@@ -112,7 +114,7 @@ class Relay:
                 """Nobody reads it."""
 
         self._server = _Server((world.gateway, 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_LOOK,), daemon=True)
         self._thread.start()
         self.address = (world.gateway, self._server.server_address[1])
 

@@ -52,7 +52,7 @@ def heard() -> list[str]:
 @pytest.fixture
 def relay(heard: list[str]) -> Iterator[Relay]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Echo,), {"heard": heard}))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     controller = SimpleNamespace(address="127.0.0.1")
     world: Any = SimpleNamespace(controller=controller, gateway="127.0.0.1", port=lambda _: server.server_address[1])
     made = Relay(world, "network")
