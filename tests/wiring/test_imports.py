@@ -50,6 +50,27 @@ def test_who_is_no_host_has_no_agent(process: str) -> None:
     assert imported(process, {"zun.compute.loop", "zun.compute.doors", "zun.compute.ask"}, _WITH_NEUTRON) == set()
 
 
+def test_the_api_has_oslo_middleware_only_once_it_is_asked_for_it() -> None:
+    made = """
+from zun import conf as options
+from zun.api.app import pipeline
+conf = options.new()
+conf([], default_config_files=[])
+def answer(environ, start_response):
+    start_response("200 OK", [])
+    return [b""]
+app = pipeline(answer, conf, lambda app: app)
+def ask(path, **more):
+    environ = {"PATH_INFO": path, "REQUEST_METHOD": "GET", "wsgi.url_scheme": "http", "HTTP_HOST": "localhost", **more}
+    list(app(environ, lambda *told: lambda body: None))
+ask("/v1/containers")
+"""
+    unwanted = {"oslo_middleware", "jinja2", "greenlet"}
+    assert imported("zun.cmd.api, zun.api.keystone", unwanted, made) == set()
+    for asked in ("ask('/healthcheck')", "ask('/v1/', HTTP_ORIGIN='http://dashboard')"):
+        assert "oslo_middleware" in imported("zun.cmd.api", unwanted, made + asked)
+
+
 def test_the_api_has_the_sdk_only_once_it_has_to_ask_a_service() -> None:
     assert imported("zun.cmd.api, zun.api.keystone", {"openstack"}, _WITH_NEUTRON) == set()
     asking = f"""{_WITH_NEUTRON}
@@ -65,7 +86,7 @@ except errors.NetworkUnavailable:
 @pytest.mark.parametrize("url", ["mysql+pymysql://zun:x@127.0.0.1:1/zun", "postgresql+psycopg://zun:x@127.0.0.1:1/zun"])
 def test_tables_are_asked_for_without_the_orm(url: str) -> None:
     made = f"from datetime import datetime\nfrom zun.db.store import SqlStore\nSqlStore({url!r}, datetime.now)"
-    assert imported("zun.cmd.conductor", {"sqlalchemy.orm", "alembic"}, made) == set()
+    assert imported("zun.cmd.conductor", {"sqlalchemy.orm", "alembic", "sqlalchemy.dialects.sqlite"}, made) == set()
 
 
 def test_an_agent_has_no_database_and_no_web_service() -> None:

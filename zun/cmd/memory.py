@@ -12,7 +12,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 #: bytes from which on a piece of memory comes from the system by itself, and goes back there
 _LARGE = 512 * 1024
 #: bytes that may be free at the end of the heap before they go back
-_SPARE = 1024 * 1024
+_SPARE = 128 * 1024
 
 
 def one_heap() -> None:

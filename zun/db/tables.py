@@ -148,7 +148,15 @@ def _table(entity: type[Entity], name: str) -> sa.Table:
     for owner in owners:
         key, target = f"{owner}_uuid", TABLE_NAMES[OWNERS[owner]]
         constraints.append(sa.ForeignKeyConstraint([key], [f"{target}.uuid"], name=f"fk_{name}_{key}"))
-    return sa.Table(name, metadata, *columns, *constraints, *indexes, sqlite_autoincrement=True, **MYSQL_TABLE)
+    table = sa.Table(name, metadata, *columns, *constraints, *indexes, **MYSQL_TABLE)
+    sa.event.listen(table, "before_create", _count_by_itself)
+    return table
+
+
+def _count_by_itself(table: sa.Table, connection: sa.Connection, **_: Any) -> None:
+    # To say it of the table loads what there is of SQLite, in every process, where hardly one makes tables.
+    if connection.dialect.name == "sqlite":
+        table.dialect_options["sqlite"]["autoincrement"] = True
 
 
 TABLES: Mapping[type[Entity], sa.Table] = {entity: _table(entity, name) for entity, name in TABLE_NAMES.items()}
