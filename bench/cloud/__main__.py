@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench.__main__ import machine, write
-from bench.cloud import create, ours, peer, reads, rows, sides
+from bench.cloud import create, ours, peer, reads, rows, sides, worker
 from bench.ports import Bare
 from bench.report import Section, markdown, missed, plain
 from cloud import daemons, steps, world
@@ -90,21 +90,26 @@ def measure(cloud: World, asked: argparse.Namespace) -> tuple[str, list[Section]
         rows.fill(cloud, customer.project, reads.ROWS)
         sections.append(reads.measure(both, (ours.workers(cloud), peer.processes(cloud).api), asked.seconds))
     if "memory" in asked.only:
-        sections.append(_memory(cloud))
+        _say("memory")
+        ours.fill(cloud, customer.project, reads.ROWS)
+        sections.append(_memory(cloud, customer))
     head = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}, load at the beginning {load:.2f}, at the end {os.getloadavg()[0]:.2f}."
     return head, sections
 
 
-def _memory(cloud: World) -> Section:
+def _memory(cloud: World, customer: sides.Customer) -> Section:
     theirs = peer.processes(cloud)
     agent, api = daemons.pid(cloud.hosts[0], "zun-compute"), service.api_workers(cloud)
     if agent is None or not api:
         raise Trouble("a process of the service does not run; 'make cloud' starts it again")
-    return reads.processes((ours.workers(cloud), theirs.api), ([agent], theirs.agent), api)
+    worker.start(cloud)
+    worked = worker.worked(cloud, customer.token, customer.network)
+    return reads.processes((ours.workers(cloud), theirs.api), ([agent], theirs.agent), api, worked)
 
 
 def tidy(cloud: World) -> None:
     """Leave the cloud as it was; what is not there any more is as good."""
+    worker.end(cloud)
     ours.end(cloud)
     peer.end(cloud)
     sides.forget(cloud)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bench import rows
 from bench.cloud import uwsgi
 from cloud import daemons, ini
@@ -17,6 +19,8 @@ from zun.wiring.parts import utcnow
 PORT = 9617
 DATABASE = "zun_bench"
 _NAME = "zun-bench-api"
+#: a project has a thousand rows and more
+_NO_QUOTA: dict[str, ini.Value] = dict.fromkeys(("containers", "cpu", "memory", "disk"), 10**9)
 
 
 def start(world: World) -> bool:
@@ -26,8 +30,12 @@ def start(world: World) -> bool:
     node, folder = world.controller, settings.folder(world.controller, "zun")
     python = environment.development().program("python")
     command = uwsgi.command(world, python, node.address, PORT, "zun.wsgi.api:application")
-    variables = {"OS_ZUN_CONFIG_DIR": str(folder), "OS_ZUN_CONFIG_FILES": "zun.conf;bench.conf"}
-    return daemons.start(world, Daemon(_NAME, node, command, listens(node.address, PORT), {}, variables))
+    return daemons.start(world, Daemon(_NAME, node, command, listens(node.address, PORT), {}, variables(folder)))
+
+
+def variables(folder: Path) -> dict[str, str]:
+    """The environment by which an API has this database."""
+    return {"OS_ZUN_CONFIG_DIR": str(folder), "OS_ZUN_CONFIG_FILES": "zun.conf;bench.conf"}
 
 
 def end(world: World) -> None:
@@ -59,7 +67,7 @@ def _tables(world: World) -> None:
     GRANT ALL ON {DATABASE}.* TO zun@'%';"""
     mariadb.execute(world, statements)
     folder = settings.folder(world.controller, "zun")
-    write_private(folder / "bench.conf", ini.render({"database": {"connection": _url(world)}}))
+    write_private(folder / "bench.conf", ini.render({"database": {"connection": _url(world)}, "quota": _NO_QUOTA}))
     command = [environment.development().program("zun-manage")]
     command += [word for name in ("zun.conf", "bench.conf") for word in ("--config-file", str(folder / name))]
     daemons.run(world, "bench-schema", *command, "db", "upgrade")

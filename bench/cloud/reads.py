@@ -113,12 +113,16 @@ def _rows(question: Question, zun: Asked, peer: Asked) -> list[Row]:
     return [Row(what, zun.answers.rate, "/s", peer.answers.rate, rate=True, times=question.target, note=note), processor]
 
 
-def processes(api: tuple[Sequence[int], Sequence[int]], agent: tuple[Sequence[int], Sequence[int]], own: Sequence[int]) -> Section:
-    """What the processes of both sides have in memory, the largest of each kind."""
+def processes(
+    api: tuple[Sequence[int], Sequence[int]], agent: tuple[Sequence[int], Sequence[int]], own: Sequence[int], worked: Sequence[int]
+) -> Section:
+    """What the processes of both sides have in memory, the largest of each kind. ``own`` are the cloud's own workers, ``worked`` those of
+    ``bench.cloud.worker``."""
     section = Section(f"Memory after all of this (10^6 bytes), with lists of {ROWS} containers answered", "its processes of the same kind")
     kinds = (
-        ("API worker, under uWSGI", api, API_TARGET),
-        ("API worker of the cloud, under gunicorn; its peer is the same", (own, api[1]), API_TARGET),
+        ("API worker, under uWSGI, after lists and shows", api, API_TARGET),
+        ("API worker under gunicorn, 8 threads, after creates, lists and shows; its peer is the same", (worked, api[1]), API_TARGET),
+        ("API worker of the cloud, under gunicorn, after creates; its peer is the same", (own, api[1]), API_TARGET),
         ("agent of a host", agent, AGENT_TARGET),
     )
     for what, (zun, peer), target in kinds:
