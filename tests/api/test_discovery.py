@@ -162,6 +162,13 @@ def test_who_is_behind_a_proxy_is_told_the_addresses_that_clients_know(sqlite_st
         assert json.loads(body)["versions"][0]["links"][0]["href"].startswith(known)
 
 
+def test_what_the_environment_says_of_the_middleware_holds(sqlite_store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OS_OSLO_MIDDLEWARE__ENABLE_PROXY_HEADERS_PARSING", "true")
+    edge = Edge(sqlite_store, tmp_path, [])
+    _, _, body = raw(edge.app, "GET", "/", HTTP_HOST="localhost", HTTP_FORWARDED="proto=https;host=cloud.example")
+    assert json.loads(body)["versions"][0]["links"][0]["href"].startswith("https://cloud.example/")
+
+
 def test_every_answer_has_a_request_id_of_its_own(edge: Edge) -> None:
     paths = ("/", "/v1", "/v1/containers", "/v1/nothing", "/healthcheck", "/v1/containers/nothing")
     ids = [edge("GET", path).headers["x-openstack-request-id"] for path in paths]

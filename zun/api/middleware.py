@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from functools import cache, partial
 from typing import Any
@@ -21,8 +22,7 @@ class Middleware:
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         """Raises cfg.Error."""
         self._conf = conf
-        told = conf.list_all_sections()
-        self._at_once = any(name in conf or name in told for name in _SECTIONS)
+        self._at_once = any(name in conf or name in conf.list_all_sections() or _in_environment(name) for name in _SECTIONS)
         if self._at_once:
             _register(conf)
 
@@ -54,6 +54,11 @@ class Middleware:
         # Two threads may make one each, and one of them is kept.
         made = cache(make)
         return lambda environ, start_response: made()(environ, start_response)
+
+
+def _in_environment(section: str) -> bool:
+    """Whether a variable speaks of an option of the section, as oslo.config reads them."""
+    return any(name.startswith(f"OS_{section.upper()}__") for name in os.environ)
 
 
 def _register(conf: cfg.ConfigOpts) -> None:
