@@ -10,7 +10,7 @@ import pytest
 pytest_plugins = ["tests.brokers", "tests.engines", "tests.registries", "tests.servers", "tests.stores", "tests.world"]
 
 #: What takes longest, in this order.
-LONGEST = ("/service/test_openapi", "/service/", "/drivers/", "/faults/")
+LONGEST = ("/service/test_openapi", "/service/", "/properties/", "/drivers/", "/faults/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
