@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import processes
 from zun import errors
 from zun.drivers.runtime.docker_http import DockerHttp
 
@@ -26,6 +27,8 @@ from zun.drivers.runtime.docker_http import DockerHttp
 pytest.register_assert_rewrite("zun.conformance")
 
 _READY_SECONDS = 60.0
+#: seconds in which what was killed is gone
+_LAST_MOMENTS = 10.0
 
 
 def absent(what: str) -> None:
@@ -131,11 +134,14 @@ class Dockerd:
                     os.kill(each, signal.SIGKILL)
 
     def _forget_dead_containerd(self) -> None:
-        """A killed dockerd takes its containerd along, but the next one believes in the number that is left, if only a zombie has it."""
+        """A killed dockerd takes its containerd along, a moment later; the next one believes in the number that is left, if only a zombie,
+        or one that is about to die, has it."""
         with contextlib.suppress(OSError, ValueError):
             pid_file = self.root / "exec/containerd/containerd.pid"
-            command = Path("/proc", pid_file.read_text().strip(), "cmdline")
-            if not (command.exists() and command.read_bytes()):
+            pid, until = int(pid_file.read_text()), time.monotonic() + _LAST_MOMENTS
+            while processes.alive(pid) and time.monotonic() < until:
+                time.sleep(0.05)
+            if not processes.alive(pid):
                 pid_file.unlink()
 
     def _make_bridge(self) -> None:
