@@ -15,8 +15,8 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped,imp
 
 
 class _Server(BaseApplication):  # type: ignore[misc,unused-ignore]
-    def __init__(self, application: str, settings: dict[str, Any]) -> None:
-        self._application, self._settings = application, settings
+    def __init__(self, application: str, first: str | None, settings: dict[str, Any]) -> None:
+        self._application, self._first, self._settings = application, first, settings
         super().__init__()
 
     def load_config(self) -> None:
@@ -25,8 +25,15 @@ class _Server(BaseApplication):  # type: ignore[misc,unused-ignore]
 
     def load(self) -> Any:
         """In the worker, after the fork: nothing is shared that must not be."""
-        module, _, name = self._application.partition(":")
-        return getattr(importlib.import_module(module), name)
+        application = _found(self._application)
+        if self._first is not None:
+            _found(self._first)()
+        return application
+
+
+def _found(name: str) -> Any:
+    module, _, inside = name.partition(":")
+    return getattr(importlib.import_module(module), inside)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -36,6 +43,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--application", required=True)
+    parser.add_argument("--first", help="a function, MODULE:NAME, that each worker calls before it serves")
     parser.add_argument("arguments", nargs="*")
     given = parser.parse_args(arguments)
     sys.argv = [given.application.partition(".")[0], *given.arguments]
@@ -49,7 +57,7 @@ def main(arguments: Sequence[str]) -> None:
         "keepalive": 30,
         "worker_tmp_dir": "/dev/shm",  # noqa: S108
     }
-    _Server(given.application, settings).run()
+    _Server(given.application, given.first, settings).run()
 
 
 if __name__ == "__main__":

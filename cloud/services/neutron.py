@@ -33,7 +33,9 @@ def start(world: World) -> bool:
     """See that the API answers."""
     folder = settings.folder(world.controller, SERVICE)
     environment = {"OS_NEUTRON_CONFIG_DIR": str(folder), "OS_NEUTRON_CONFIG_FILES": ";".join(file.name for file in _files(world))}
-    daemon = settings.wsgi(world, "network", "neutron.wsgi.api:application", _files(world), environment, workers=2)
+    # A thread that asks while another reads the policy for the first time finds it empty, and its caller nothing that there is.
+    application, first = "neutron.wsgi.api:application", "neutron.policy:init"
+    daemon = settings.wsgi(world, "network", application, _files(world), environment, workers=2, first=first)
     return daemons.start(world, daemon)
 
 

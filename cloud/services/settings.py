@@ -67,9 +67,11 @@ def wsgi(
     environment: dict[str, str],
     arguments: tuple[str, ...] = (),
     workers: int = 1,
+    first: str | None = None,
 ) -> Daemon:
-    """A daemon that serves a WSGI application at the endpoint of a service type, with so many processes of eight threads."""
+    """A daemon that serves a WSGI application at the endpoint of a service type, with so many processes of eight threads; each of them
+    calls the function ``first`` (MODULE:NAME) before it serves."""
     node, port = world.controller, world.port(service)
     command = [world.program("python"), str(_SERVE), "--bind", f"{node.address}:{port}", "--workers", str(workers)]
-    command += ["--application", application, "--", *arguments]
+    command += ["--application", application, *([] if first is None else ["--first", first]), "--", *arguments]
     return Daemon(application.partition(".")[0], node, command, listens(node.address, port), files, environment)
