@@ -36,9 +36,9 @@ PACKAGES = (
 CLOUD_TESTS = "tests/cloud"
 FAULT_TESTS = "tests/cloud/faults"
 #: Files of tests go to processes of their own, each with servers of its own: most of their time is waiting.
-_SPREAD = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
+_SPREAD = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 #: On one cloud, each process as users of its own.
-_SPREAD_ON_CLOUD = ("--on-cloud", "--numprocesses=2", "--dist=worksteal")
+_SPREAD_ON_CLOUD = ("--on-cloud", "--numprocesses=3", "--dist=worksteal")
 #: The same, file by file; what disturbs others is left for a process that is alone.
 _FILES_ON_CLOUD = ("--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder", "-m", "not whole")
 #: Short, because sockets lie below it.

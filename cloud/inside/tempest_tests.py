@@ -6,6 +6,7 @@ its bug number, is undone by giving the plugin another ``testtools.skip`` before
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import re
@@ -14,6 +15,7 @@ import time
 import traceback
 import unittest
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from typing import Any
 _PLUGIN = "zun_tests"
 _BUG = re.compile(r"bug \d+")
 _SMALL, _SHARE = 8, 2
+#: It pulls an image into the engine by itself and removes it there: two at once take it from each other.
+_ONE_AT_A_TIME = re.compile(r"\.test_run_container_with_image_driver_glance\b")
 
 
 def lift(skip: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -88,12 +92,23 @@ class Outcomes(unittest.TestResult):
             file.write(json.dumps(line | {"why": line["why"][-3000:]}) + "\n")
 
 
+@contextmanager
+def turn(name: str, file: Path) -> Iterator[None]:
+    """In it, a test that must not be run twice at once is not, by whoever has the same file."""
+    if not _ONE_AT_A_TIME.search(name):
+        yield
+        return
+    with file.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
 class Pulled(unittest.TestSuite):
     """The tests that this worker gets from the queue of all, some at a time; their classes are set up and torn down as ever."""
 
-    def __init__(self, tests: dict[str, unittest.TestCase], queue: SimpleQueue[list[str]], outcomes: Outcomes) -> None:
+    def __init__(self, tests: dict[str, unittest.TestCase], queue: SimpleQueue[list[str]], outcomes: Outcomes, turns: Path) -> None:
         super().__init__()
-        self._all, self._queue, self._outcomes = tests, queue, outcomes
+        self._all, self._queue, self._outcomes, self._turns = tests, queue, outcomes, turns
         self._tests: list[Any] = []
 
     def __iter__(self) -> Iterator[Any]:
@@ -101,7 +116,8 @@ class Pulled(unittest.TestSuite):
         while names := self._queue.get():
             for name in names:
                 self._tests.append(None)
-                yield self._all[name]
+                with turn(name, self._turns):
+                    yield self._all[name]
                 self._outcomes.settle(self._all[name])
 
 
@@ -138,7 +154,8 @@ def shares(tests: Iterable[str]) -> list[list[str]]:
 
 def _work(tests: dict[str, unittest.TestCase], queue: SimpleQueue[list[str]], results: Path) -> None:
     outcomes = Outcomes(results)
-    Pulled(tests, queue, outcomes).run(outcomes)
+    # Beside the results of all settings.
+    Pulled(tests, queue, outcomes, results.parent.parent / "turns").run(outcomes)
 
 
 def main(arguments: Sequence[str]) -> None:

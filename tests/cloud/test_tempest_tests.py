@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import threading
 import unittest
 from pathlib import Path
 
 import pytest
 
-from cloud.inside.tempest_tests import Outcomes, Pulled, lift, shares
+from cloud.inside.tempest_tests import Outcomes, Pulled, lift, shares, turn
 
 
 def skip(reason: str) -> object:
@@ -78,7 +79,7 @@ def outcomes(tmp_path: Path) -> dict[str, tuple[str, str]]:
     for share in [*shares(tests), []]:
         queue.put(share)
     written = Outcomes(tmp_path / "results")
-    Pulled(tests, queue, written).run(written)
+    Pulled(tests, queue, written, tmp_path / "turns").run(written)
     lines = [json.loads(line) for line in (tmp_path / "results").read_text().splitlines()]
     return {
         line["test"].rpartition(".test_tempest_tests.")[2]: (line["outcome"], line["why"].strip().rpartition("\n")[2]) for line in lines
@@ -99,6 +100,24 @@ def test_what_a_class_does_not_let_begin_has_the_outcome_of_its_class(outcomes: 
 def test_a_class_that_cannot_be_cleaned_up_after_is_told(outcomes: dict[str, tuple[str, str]]) -> None:
     assert outcomes["Untidy.test_passes"] == ("passed", "")
     assert ("failed", "RuntimeError: a network is left") in outcomes.values()
+
+
+def test_who_would_take_an_image_from_another_waits_for_him(tmp_path: Path) -> None:
+    name, turns, order = "TestContainer.test_run_container_with_image_driver_glance[id-1]", tmp_path / "turns", []
+
+    def another() -> None:
+        with turn(name, turns):
+            order.append("second")
+
+    with turn(name, turns):
+        other = threading.Thread(target=another)
+        other.start()
+        with turn("TestContainer.test_list_containers[id-2]", turns):
+            order.append("anybody")
+        other.join(0.2)
+        order.append("first")
+    other.join()
+    assert order == ["anybody", "first", "second"]
 
 
 def test_many_tests_are_pulled_a_few_at_a_time_and_a_small_class_as_a_whole() -> None:
