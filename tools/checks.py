@@ -35,7 +35,7 @@ PACKAGES = (
 )
 CLOUD_TESTS = "tests/cloud"
 FAULT_TESTS = "tests/cloud/faults"
-#: Files of tests go to processes of their own, each with servers of its own: most of their time is waiting.
+#: Files of tests go to processes of their own, each with servers of its own: much of their time is waiting.
 _SPREAD = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 #: On one cloud, each process as users of its own.
 _SPREAD_ON_CLOUD = ("--on-cloud", "--numprocesses=3", "--dist=worksteal")

@@ -42,9 +42,9 @@ HEALTHCHECK = "/healthcheck"
 LISTS_AT_ONCE = 2
 #: the one call that has another form than JSON, and that form
 EVENTS, EVENT_STREAM = "/v1/events", "text/event-stream"
-#: ids of requests: their form, where other parts look for them, and where clients do
+#: ids of requests: their form, where the log looks for that of another service, and where clients look for ours
 ID_FORMAT = r"^req-[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}$"
-ENV_REQUEST_ID, GLOBAL_REQ_ID = "openstack.request_id", "openstack.global_request_id"
+GLOBAL_REQ_ID = "openstack.global_request_id"
 HTTP_RESP_HEADER_REQUEST_ID = "x-openstack-request-id"
 NO_HOST = "The Host header of the request names no host."
 NO_JSON = "The Accept header of the request excludes application/json."
@@ -122,7 +122,7 @@ def _with_request_id(app: WSGI) -> WSGI:
         given = environ.get("HTTP_X_OPENSTACK_REQUEST_ID", "")
         if re.match(ID_FORMAT, given):
             environ[GLOBAL_REQ_ID] = given
-        own = environ[ENV_REQUEST_ID] = generate_request_id()
+        own = environ[context.REQUEST_ID] = generate_request_id()
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             return start_response(status, [*headers, (HTTP_RESP_HEADER_REQUEST_ID, own)], exc_info)
