@@ -101,7 +101,9 @@ def test_beside_somebody_and_apart_from_him(chief: Zun) -> None:
 
 @pytest.mark.whole
 def test_containers_are_spread(chief: Zun) -> None:
-    assert sorted(of(chief, {}, {})) == [(A, None), (B, None)]
+    # One after the other: two conductors that choose in the same moment may choose the same host (ADR 28).
+    with settled(chief, {}) as first:
+        assert sorted([*first, *of(chief, {})]) == [(A, None), (B, None)]
 
 
 @pytest.mark.whole
