@@ -39,10 +39,13 @@ def absent(what: str) -> None:
 
 
 class Dockerd:
-    """One dockerd. Several live beside each other and beside the machine's own: nothing is shared but the kernel."""
+    """One dockerd. Several live beside each other and beside the machine's own: nothing is shared but the kernel.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    ``options`` are further words of its command line.
+    """
+
+    def __init__(self, root: Path, *options: str) -> None:
+        self.root, self._options = root, options
         self.socket = str(root / "docker.sock")
         self._bridge = f"zt{os.getpid()}x{abs(hash(str(root))) % 1000}"[:15]
         self._process: subprocess.Popen[bytes] | None = None
@@ -61,6 +64,7 @@ class Dockerd:
         self._forget_dead_containerd()
         command = ["dockerd", "--data-root", str(self.root / "data"), "--exec-root", str(self.root / "exec")]
         command += ["--host", f"unix://{self.socket}", "--pidfile", str(self.root / "docker.pid"), "--bridge", self._bridge]
+        command += self._options
         with self.root.joinpath("log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         until = time.monotonic() + _READY_SECONDS
@@ -200,14 +204,14 @@ def _listens(address: str) -> bool:
         return probe.connect_ex((host, int(port))) == 0
 
 
-def make_dockerd() -> Dockerd:
-    """One that runs, or the test is skipped (failed in CI) because there is no Docker or no right to run it."""
+def make_dockerd(*options: str) -> Dockerd:
+    """One that runs, with these ``options``, or the test is skipped (failed in CI) because there is no Docker or no right to run it."""
     if shutil.which("dockerd") is None:
         absent("dockerd is not installed")
     if os.geteuid() != 0:
         absent("a dockerd of one's own needs root")
     # A socket's path has at most 107 characters, so not under pytest's own long directories.
-    engine = Dockerd(Path(tempfile.mkdtemp(prefix="zun-dockerd-")))
+    engine = Dockerd(Path(tempfile.mkdtemp(prefix="zun-dockerd-")), *options)
     try:
         engine.start()
     except BaseException:

@@ -336,8 +336,9 @@ class Runtime(Streaming, Protocol):
     def start(self, uuid: str, revision: int | None = None) -> ContainerState:
         """Start it; running already is success. Its sandbox must run.
 
-        A container that was made for a sandbox that is gone may be made anew for it (another ``engine_id``, the same revision). Then it
-        keeps its settings, what it had written and its volumes; only its log begins anew.
+        A container that was made for a sandbox that is gone, or that its engine does not start under the ``engine_id`` that it has, may be
+        made anew (another ``engine_id``, the same revision). Then it keeps its settings, what it had written and its volumes; only its log
+        begins anew.
         """
 
     def stop(self, uuid: str, timeout: int | None = None, revision: int | None = None) -> ContainerState:

@@ -12,9 +12,10 @@ import msgspec
 
 from zun import errors
 from zun.domain.lifecycle import EngineState
-from zun.drivers.runtime import docker_flow, docker_host, docker_read, docker_spec, labels
+from zun.drivers.runtime import docker_flow, docker_host, docker_keepers, docker_read, docker_spec, labels
 from zun.drivers.runtime import docker_objects as objects
 from zun.drivers.runtime.cgroup import SandboxGroups
+from zun.drivers.runtime.docker_answer import Answer
 from zun.drivers.runtime.docker_http import DockerHttp, Engine
 from zun.drivers.runtime.docker_images import DockerImages
 from zun.drivers.runtime.docker_objects import Json, NoSuchImage, Objects, missing, yes
@@ -100,10 +101,12 @@ class DockerRuntime(DockerStreams, DockerImages):
             engine_id = create()
         except NoSuchImage:
             engine_id = self._load_pause(create)
-        started = self._http.call("POST", f"/containers/{engine_id}/start")
-        inspected = self._objects.inspected(engine_id)
-        if inspected is not None and inspected["State"].get("Paused"):
-            started = self._http.call("POST", f"/containers/{engine_id}/unpause")
+        started, inspected = self._begun(engine_id)
+        if not started.ok and self._freed(engine_id):
+            started, inspected = self._begun(engine_id)
+            if not started.ok:
+                self._objects.remove({"Id": engine_id, "Labels": {}})
+                started, inspected = self._begun(create())
         yes(started)
         if inspected is None or not inspected["State"]["Running"]:
             raise errors.EngineError(reason=f"sandbox {spec.uuid} ended as soon as it was started")
@@ -202,7 +205,7 @@ class DockerRuntime(DockerStreams, DockerImages):
             return self._start(uuid, revision)
         except errors.EngineError as error:
             refusal = error
-        if not self._rejoined(uuid, revision):
+        if not self._rejoined(uuid, revision) and not self._let_go(uuid, revision):
             raise refusal
         return self._start(uuid, revision)
 
@@ -283,19 +286,48 @@ class DockerRuntime(DockerStreams, DockerImages):
     def _start(self, uuid: str, revision: int | None) -> ContainerState:
         return self._act(uuid, "start", wanted={E.RUNNING}, within={E.CREATED, E.EXITED}, revision=revision)
 
-    def _rejoined(self, uuid: str, revision: int | None) -> bool:
-        """Make a container anew that was made for a sandbox that is no more, if there is another that runs. Returns whether it was."""
+    def _begun(self, engine_id: str) -> tuple[Answer, Json | None]:
+        """Start a sandbox's own container; what it is then."""
+        started = self._http.call("POST", f"/containers/{engine_id}/start")
+        inspected = self._objects.inspected(engine_id)
+        if inspected is not None and inspected["State"].get("Paused"):
+            started = self._http.call("POST", f"/containers/{engine_id}/unpause")
+        return started, inspected
+
+    def _freed(self, engine_id: str) -> bool:
+        """End an earlier life that the engine has forgotten and that keeps the container from starting. Returns whether there was one."""
+
+        def idle() -> bool:
+            inspected = self._objects.inspected(engine_id)
+            return inspected is not None and inspected["State"]["Status"] in ("created", "exited")
+
+        return idle() and docker_keepers.end(engine_id, idle)
+
+    def _let_go(self, uuid: str, revision: int | None) -> bool:
+        """Whether there is hope for a container that was refused its start, now that an earlier life is ended. Where containerd does not
+        forget that life, the container is made anew: another id is all that helps."""
+        engine_id = self._objects.newest(uuid, revision)
+        if not self._freed(engine_id):
+            return False
+        if self._http.call("POST", f"/containers/{engine_id}/start").status >= 500:
+            self._rejoined(uuid, revision, held=True)
+        return True
+
+    def _rejoined(self, uuid: str, revision: int | None, *, held: bool = False) -> bool:
+        """Make a container anew that was made for a sandbox that is no more, if there is another that runs; one that is ``held`` in any
+        sandbox that runs. Returns whether it was."""
         found = self._inspected(uuid, revision)
         mark = labels.read(found["Config"]["Labels"])
         line = self._objects.sandbox(mark.sandbox) if mark else None
         if (
             line is None
             or line["State"] != "running"
-            or not strays(found, line["Id"])
+            or not (held or strays(found, line["Id"]))
             or found["State"]["Status"] not in ("created", "exited")
         ):
             return False
-        rejoin(self._http, self._objects, uuid, found, line["Id"], timeout=self._pull_timeout)
+        why = "the engine does not start it under the id that it has" if held else "its sandbox was removed"
+        rejoin(self._http, self._objects, uuid, found, line["Id"], why=why, timeout=self._pull_timeout)
         return True
 
     def _group(self, spec: SandboxSpec) -> str | None:

@@ -82,7 +82,7 @@ def end(pid: int, init_pid: int) -> None:
     """
     if not pid or pid == init_pid:
         return
-    for each in (pid, *_descendants(pid)):
+    for each in (pid, *descendants(pid)):
         with contextlib.suppress(OSError):
             handle = os.pidfd_open(each)
             try:
@@ -96,8 +96,8 @@ def _namespace(pid: int) -> str:
     return str(Path(f"/proc/{pid}/ns/pid").readlink())
 
 
-def _descendants(pid: int) -> list[int]:
-    """Not by recursion: how deep they nest is up to the container."""
+def descendants(pid: int) -> list[int]:
+    """All that a process has started, and what that has. Not by recursion: how deep they nest is up to the container."""
     found: list[int] = []
     pending = [pid]
     while pending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from typing import Any
 import msgspec
 
 from zun import errors
-from zun.drivers.runtime import labels
+from zun.drivers.runtime import docker_keepers, labels
 from zun.drivers.runtime.docker_answer import Answer
 from zun.drivers.runtime.docker_http import DockerHttp
+
+LOG = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
@@ -20,6 +23,7 @@ Json = dict[str, Any]
 _PATIENCE = 5.0
 _PAUSE = 0.02
 _GOING = ("removing", "dead")
+_LIVELY = ("running", "paused", "restarting")
 
 #: the end of the name of an object that another one is to follow, of the same revision
 LEFT = "-left"
@@ -100,16 +104,27 @@ class Objects:
             found = existing()
 
     def remove(self, line: Json, *, volumes: bool = True) -> None:
-        """Remove a container, running or not, with its anonymous ``volumes`` and what was kept for it; wait until it is gone."""
+        """Remove a container, running or not, with its anonymous ``volumes`` and what was kept for it; wait until it is gone.
+
+        A keeper of it that Docker has forgotten goes, too: Docker ends those of containers that it says run.
+        """
         until = time.monotonic() + self._http.timeout
         while True:
             answer = self._http.call("DELETE", f"/containers/{line['Id']}", query={"force": 1, "v": int(volumes)})
             if answer.ok or answer.status == 404:
+                if line.get("State") not in _LIVELY:
+                    self._end_keepers(line["Id"])
                 return self._remove_kept(line["Labels"])
             # 409: its removal is under way already, by somebody else.
             if answer.status != 409 or time.monotonic() > until:
                 raise errors.EngineError(reason=answer.message)
             time.sleep(_PAUSE)
+
+    def _end_keepers(self, engine_id: str) -> None:
+        try:
+            docker_keepers.end(engine_id, lambda: True)
+        except errors.EngineError as error:
+            LOG.warning("container %s is removed, but not all of it: %s", engine_id, error)
 
     def _remove_kept(self, marks: dict[str, str]) -> None:
         """What is still in use (by an object that follows) stays, and goes with that."""

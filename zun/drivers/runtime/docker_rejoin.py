@@ -1,5 +1,6 @@
 """A container whose sandbox somebody removed. Docker wrote the old sandbox's id into it and will never start it again, so it is made anew
-for the sandbox that there is now, out of what the old object left: its settings, what it had written, its anonymous volumes.
+for the sandbox that there is now, out of what the old object left: its settings, what it had written, its anonymous volumes. So is one that
+containerd does not let Docker start under the id that it has (:mod:`~zun.drivers.runtime.docker_keepers`).
 
 A life that ends in the middle loses nothing: the old object goes last, and until then it is found by its name.
 """
@@ -37,15 +38,16 @@ def strays(inspected: Json, pause_id: str) -> bool:
     return bool(inspected["HostConfig"]["NetworkMode"] != docker_spec.joined(pause_id))
 
 
-def rejoin(http: DockerHttp, objects: Objects, uuid: str, old: Json, pause_id: str, *, timeout: float) -> None:
+def rejoin(http: DockerHttp, objects: Objects, uuid: str, old: Json, pause_id: str, *, why: str, timeout: float) -> None:
     """Make the container anew in the sandbox of ``pause_id``, and remove its ``old`` object, which does not run. It is not started.
+    ``why`` is for the log.
 
     Keeping what it had written takes as long as copying it (``timeout`` in seconds), and for that long its room on the disk twice.
     Raises EngineError; the old object is there still, then.
     """
     mark = labels.read(old["Config"]["Labels"])
     name = docker_spec.container_name(uuid, mark.revision if mark else 0)
-    LOG.warning("container %s is made anew: its sandbox was removed. It keeps what it had written, but not its log.", uuid)
+    LOG.warning("container %s is made anew: %s. It keeps what it had written, but not its log.", uuid, why)
     image = yes(http.call("POST", "/commit", query={"container": old["Id"], "pause": 0}, timeout=timeout)).data["Id"]
     if not named(old["Name"], name + LEFT):
         yes(http.call("POST", f"/containers/{old['Id']}/rename", query={"name": name + LEFT}))
