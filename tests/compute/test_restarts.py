@@ -232,3 +232,42 @@ def test_somebody_elses_pause_is_shown_and_left_alone(world):
     world.settle()
     assert world.container(container.uuid).status is Status.PAUSED
     check(world)
+
+
+def refused(world):
+    """A container that its engine has refused to start for all of three tries."""
+    container = world.create(**ALWAYS)
+    world.engines["one"].fail("start", errors.EngineError(reason="task 1f: already exists"), times=3)
+    die(world, container)
+    for _ in range(3):
+        world.clock.pass_time(world.lives["one"].lanes.waits()[0])
+        now(world)
+    return container
+
+
+def test_a_container_that_cannot_be_restarted_says_why_for_as_long_as_it_is_tried(world):
+    container = refused(world)
+    shown = world.container(container.uuid)
+    assert shown.status is Status.RESTARTING
+    assert shown.status_reason == "It could not be restarted: The container engine refused: task 1f: already exists"
+    world.settle()
+    again = world.container(container.uuid)
+    assert (again.status, again.status_reason) == (Status.RUNNING, None)
+    check(world)
+
+
+def test_a_container_that_cannot_be_restarted_can_be_deleted_by_force(world):
+    world.delete(refused(world), force=True)
+    assert not world.engines["one"].things
+    check(world)
+
+
+def test_a_container_that_cannot_be_started_is_in_error_with_the_reason_and_can_be_rebuilt(world):
+    container = world.create()
+    die(world, container)
+    world.engines["one"].fail("start", errors.EngineError(reason="task 1f: already exists"))
+    failed = world.do("start", container)
+    assert (failed.status, failed.status_reason) == (Status.ERROR, "The container engine refused: task 1f: already exists")
+    again = world.do("rebuild", container)
+    assert (again.status, again.status_reason) == (Status.RUNNING, None)
+    check(world)

@@ -40,6 +40,8 @@ class Entry:
     counted: datetime | None = None
     #: a restart by its policy is waiting
     restarting: bool = False
+    #: why the last try to restart it failed
+    refusal: str | None = None
     #: what was last told to the conductors
     told: Observation | None = None
     #: what is asked of it, and how the life that was seen last stands with that
@@ -153,6 +155,7 @@ def observe(entry: Entry, state: ContainerState | None) -> Observation:
     if state.started_at is not None and (state.started_at, state.engine_id) != (entry.started_at, entry.engine_id):
         entry.incarnation += 1
         entry.started_at = state.started_at
+        entry.refusal = None
     entry.engine_id = state.engine_id
     seen = Observation(
         container_uuid=uuid,
@@ -161,7 +164,7 @@ def observe(entry: Entry, state: ContainerState | None) -> Observation:
         revision=state.revision,
         engine_id=state.engine_id,
         exit_code=None if state.finished_at is None else state.exit_code,
-        error=state.error,
+        error=(entry.refusal if state.state is EngineState.EXITED else None) or state.error,
         started_at=state.started_at,
         finished_at=state.finished_at,
         restart_count=entry.restart_count,

@@ -298,7 +298,7 @@ class Watch:
         entry = self._book.entry(container_uuid)
         if entry is None or not entry.restarting:
             return
-        entry.restarting = False
+        entry.restarting, entry.refusal = False, None
         try:
             state = self._runtime.inspect(container_uuid)
             if entry.desired is Desired.RUNNING and state is not None and state.state is EngineState.EXITED:
@@ -310,6 +310,7 @@ class Watch:
             return
         except errors.ZunError as error:
             LOG.warning("container %s could not be restarted: %s", container_uuid, error)
+            entry.refusal = f"It could not be restarted: {error}"
         self.look(container_uuid)
 
     def _lost_its_sandbox(self, state: ContainerState) -> bool:
