@@ -277,6 +277,31 @@ def test_what_a_container_of_a_dead_host_has_is_given_back(
 
 
 @pytest.mark.whole
+def test_what_a_forced_deletion_could_not_detach_is_given_back_when_its_host_is_down(
+    cloud: World, operator: Zun, admin: Any, net: Any, left: Callable[[], list[str]]
+) -> None:
+    host, query = cloud.node("host-b"), {"binary": "zun-compute", "host": "host-b"}
+    service.start_compute(cloud, host, {"compute": {"engine_wait": 1}})
+    made = operator.create(mounts=[{"size": 1, "destination": "/new"}], host="host-b", nets=[{"network": net.id}]).json()["uuid"]
+    try:
+        assert operator.settle(made)["status"] == "Running"
+        daemons.stop(cloud.controller, "cinder", 0)
+        assert operator.call("DELETE", f"/containers/{made}", params={"force": "true"}).status_code == 204
+        assert soon(lambda: operator.call("GET", f"/containers/{made}").status_code, 404) == 404
+        daemons.stop(host, "zun-compute", 0)
+        cinder.start(cloud)
+        assert [each["status"] for each in _attachments(admin, instance_id=made)] == ["attached"]
+        operator.call("PUT", "/services/force_down", params={**query, "forced_down": "true"})
+        assert soon(lambda: _attachments(admin, instance_id=made), []) == []
+        assert soon(lambda: [each for each in admin.block_storage.volumes() if made in each.name], [], 90) == []
+    finally:
+        cinder.start(cloud)
+        operator.call("PUT", "/services/force_down", params={**query, "forced_down": "false"})
+        service.start_compute(cloud, host)
+    assert soon(left, []) == []
+
+
+@pytest.mark.whole
 def test_a_volume_that_was_lost_under_a_stopped_host_is_put_back(cloud: World, operator: Zun, net: Any) -> None:
     host = cloud.node("host-a")
     with operator.running(mounts=[{"size": 1, "destination": "/data"}], host="host-a", nets=[{"network": net.id}]) as one:

@@ -189,6 +189,46 @@ def test_what_cannot_be_given_back_now_is_given_back_later(cloud: Cloud, service
     cloud.is_free()
 
 
+def deleted_by_force_while_cinder_is_away(cloud: Cloud) -> None:
+    made = cloud.create()
+    cloud.cinder.failing = dict.fromkeys(["attachments", "detach", "volume", "delete_volume"], errors.VolumesUnavailable(reason="away"))
+    cloud.world.delete(made, force=True)
+    assert cloud.world.container(made.uuid) is None, "its user need not wait"
+    cloud.cinder.failing = {}
+
+
+def test_what_a_forced_deletion_could_not_take_off_is_its_hosts_to_take_off_first(cloud: Cloud) -> None:
+    deleted_by_force_while_cinder_is_away(cloud)
+    cloud.clear()
+    assert len(cloud.cinder.attached) == 2, "it may be mounted there"
+    cloud.world.scans()
+    assert cloud.cluster.left() == []
+    cloud.clear()
+    cloud.is_free()
+
+
+def test_what_a_forced_deletion_could_not_take_off_goes_without_its_host_when_that_is_down(cloud: Cloud) -> None:
+    deleted_by_force_while_cinder_is_away(cloud)
+    cloud.lose_host()
+    cloud.clear()
+    cloud.is_free()
+
+
+def test_what_a_forced_deletion_could_not_take_off_goes_when_its_host_is_forgotten(cloud: Cloud) -> None:
+    deleted_by_force_while_cinder_is_away(cloud)
+    cloud.lose_host()
+    with cloud.world.store.write() as tx:
+        for service in tx.find(Service, {"binary": COMPUTE}):
+            tx.drop(service)
+    cloud.clear()
+    cloud.is_free()
+
+
+def test_of_a_deletion_that_left_nothing_nothing_is_looked_for(cloud: Cloud) -> None:
+    cloud.world.delete(cloud.create(), force=True)
+    assert not [row for row in cloud.rows() if isinstance(row, Leaving)]
+
+
 def test_a_volume_of_a_request_that_is_refused_afterwards_is_undone_at_once(cloud: Cloud) -> None:
     cloud.world.create(), cloud.world.create()
     with pytest.raises(errors.OverQuota):

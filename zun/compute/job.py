@@ -214,10 +214,13 @@ def _look(job: Job, book: Book, patient: bool, *, went_well: bool) -> list[Obser
     return [entry.told]
 
 
-def press_on(job: Job, steps: Sequence[Step[Job]]) -> None:
-    """Do every step, whatever becomes of the others."""
+def press_on(job: Job, steps: Sequence[Step[Job]]) -> list[str]:
+    """Do every step, whatever becomes of the others. Returns the names of those that failed."""
+    failed = []
     for step in steps:
         try:
             step.do(job)
         except Exception as error:
             LOG.warning("step %s of a forced %s failed: %s", step.name, job.work.action.action, error)
+            failed.append(step.name)
+    return failed

@@ -281,11 +281,11 @@ class AgentLoop:
         reason, leftovers, record = jobs.run(job, steps, clock=self._clock, fault=self._fault, patient=patient)
         if work.action.action == "delete" and reason is not None and work.action.arguments.get("force"):
             # A forced deletion forgets the container whatever the engine says; what is left there is nobody's, and the scan removes it.
-            jobs.press_on(job, steps)
+            leftovers = jobs.press_on(job, steps)
             reason = None
         if work.action.action == "delete" and reason is None:
             self._book.drop(container.uuid)
-            self._outbox.put(Outcome(action_uuid=work.action.uuid))
+            self._outbox.put(Outcome(action_uuid=work.action.uuid, leftovers=leftovers))
             return
         self._show(job, since, reason, leftovers, record)
 

@@ -1,9 +1,9 @@
 """What is left in other services by what is no more: the slow round that clears it away.
 
-Three things leave something behind. A container that is deleted while its host is down, whose ports and attachments nobody else gives
-back; a volume that was made for something that was never accepted, or is gone; and whatever an operator has the service forget together
-with a host. For each there is a row, written in the transaction that makes it so, which goes when all is cleared away: so it is, whichever
-process dies in between.
+Four things leave something behind. A container that is deleted while its host is down, whose ports and attachments nobody else gives
+back; one whose forced deletion did not get all done on its host, which may never come to take off the rest; a volume that was made for
+something that was never accepted, or is gone; and whatever an operator has the service forget together with a host. For each there is a
+row, written in the transaction that makes it so, which goes when all is cleared away: so it is, whichever process dies in between.
 """
 
 from __future__ import annotations
@@ -101,8 +101,16 @@ class Leavings:
 
     def _give_back(self, leaving: Leaving) -> None:
         self._network.release(leaving.owner_uuid)
+        if leaving.host is not None and self._is_expected(leaving.host) and self._volumes.held(leaving.owner_uuid):
+            # It may be mounted there still: its host takes it off first, at its next scan.
+            return
         self._volumes.release(leaving.owner_uuid)
         self._drop(leaving)
+
+    def _is_expected(self, host: str) -> bool:
+        with self._store.read() as tx:
+            services = tx.find(Service, {"host": host, "binary": COMPUTE})
+        return any(not self._is_down(service) for service in services)
 
     def _look_after(self, volume: MadeVolume) -> None:
         """A volume goes when whom it was made for is gone, or did not come."""
@@ -135,12 +143,13 @@ def insists(action: Action) -> bool:
     return action.action == "delete" and (action.container_uuid is None or bool(action.arguments.get("force")))
 
 
-def forget(tx: Transaction, container: Container, inventory: Inventory) -> None:
-    """Forget a container although its host has not said that nothing is left; what it has in other services is given back."""
+def forget(tx: Transaction, container: Container, inventory: Inventory, *, host: str | None = None) -> None:
+    """Forget a container although its host has not said that nothing is left; what it has in other services is given back. ``host`` is who
+    has said that something is left there, and takes that off first."""
     sandbox = tx.get(Sandbox, container.sandbox_uuid)
     journal.erase(tx, container, inventory)
     if sandbox is None or tx.get(Sandbox, sandbox.uuid) is not None:
         return
     owner = device_of(sandbox, container.uuid)
     if not tx.count(Leaving, {"owner_uuid": owner}):
-        tx.add(Leaving(uuid=journal.new_uuid(), project_id=container.project_id, owner_uuid=owner))
+        tx.add(Leaving(uuid=journal.new_uuid(), project_id=container.project_id, owner_uuid=owner, host=host))

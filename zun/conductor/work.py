@@ -10,7 +10,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from zun import errors
-from zun.conductor import claims, drain, journal, limits, telling
+from zun.conductor import claims, drain, journal, leavings, limits, telling
 from zun.conductor.image_desk import ImageDesk
 from zun.conductor.journal import Clock
 from zun.conductor.vault import Vault
@@ -109,7 +109,10 @@ class Desk(ImageDesk):
         if outcome.reason is None and action.action == "delete":
             telling.of_action(tx, What.FINISHED, action, containers)
             for container in containers:
-                journal.erase(tx, container, self._inventory)
+                if outcome.leftovers:
+                    leavings.forget(tx, container, self._inventory, host=host)
+                else:
+                    journal.erase(tx, container, self._inventory)
             return bool(journal.open_actions(tx, action.sandbox_uuid))
         if outcome.sandbox is not None:
             journal.record_sandbox(tx, outcome.sandbox)

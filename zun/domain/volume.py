@@ -27,11 +27,12 @@ class MadeVolume(Entity, frozen=True, kw_only=True):
 
 
 class Leaving(Entity, frozen=True, kw_only=True):
-    """Something was forgotten although its host could not confirm that nothing is left of it: whatever it has in the network service and
-    in the volume service is given back, by a conductor."""
+    """Something was forgotten although nobody could confirm that nothing is left of it: whatever it has in the network service and in the
+    volume service is given back, by a conductor."""
 
     project_id: Annotated[str, Field(doc="whose it was", length=255)]
     owner_uuid: Annotated[str, Field(doc="the container or the capsule that is gone", length=36, unique=True)]
+    host: Annotated[str | None, Field(doc="who is to take off first what it has mounted, as long as it is there", length=255)] = None
 
 
 def new_mounts(container: Container) -> list[dict[str, Any]]:

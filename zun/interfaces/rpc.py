@@ -95,7 +95,8 @@ class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How an action ended. ``reason`` is None for success; ``leftovers`` names the steps whose undoing failed."""
+    """How an action ended. ``reason`` is None for success; ``leftovers`` names the steps whose undoing failed; of a forced
+    deletion, those that failed."""
 
     action_uuid: str
     reason: str | None = None

@@ -56,6 +56,9 @@ class Volumes(Protocol):
     def release(self, owner: str) -> None:
         """Give back to the volume service what an owner has, although the host that has it is not heard of; may be repeated."""
 
+    def held(self, owner: str) -> bool:
+        """Whether the volume service says that an owner has something, wherever that is. Called by conductors."""
+
     def begun(self, owners: Sequence[str]) -> list[str]:
         """Those of these owners for whom the volume service has begun to attach something, and no host has said that it is done, wherever
         that was. They may be many. Called by conductors."""

@@ -263,6 +263,15 @@ def test_a_new_volume_goes_though_an_attachment_has_come_too_late(cluster: Clust
     assert (ground.status(volume), cluster.cinder.attached) == (None, {})
 
 
+def test_what_somebody_has_is_held_until_it_is_given_back(cluster: Cluster, ground: FakeGround, volumes: CinderVolumes) -> None:
+    container = made(volumes, ground)
+    held = [volumes.held(container.uuid)]
+    volumes.attach(container)
+    held += [volumes.held(container.uuid), volumes.held("another")]
+    volumes.release(container.uuid)
+    assert [*held, volumes.held(container.uuid)] == [False, True, False, False]
+
+
 def test_what_was_begun_for_somebody_is_given_up_and_nothing_else(cluster: Cluster, volumes: CinderVolumes) -> None:
     for number, instance in enumerate(("gone", "gone", "living")):
         made = cluster.cinder.attach(cluster.cinder.add("project").id, instance, {"host": "one"})

@@ -110,6 +110,10 @@ class CinderVolumes:
         for attachment in self._cinder.attachments(owner):
             self._cinder.detach(attachment.id)
 
+    def held(self, owner: str) -> bool:
+        """See the Protocol."""
+        return bool(self._cinder.attachments(owner))
+
     def begun(self, owners: Sequence[str]) -> list[str]:
         """See the Protocol. Cinder cannot be asked for several instances; but there are few attachments that are not done."""
         found = {each.instance for each in self._cinder.begun()}

@@ -74,6 +74,10 @@ class LocalVolumes:
     def release(self, owner: str) -> None:
         """All of it is on the host."""
 
+    def held(self, owner: str) -> bool:
+        """All of it is on the host."""
+        return False
+
     def begun(self, owners: Sequence[str]) -> list[str]:
         """All of it is on the host."""
         return []

@@ -75,6 +75,10 @@ class SeveralVolumes:
         for driver in self._each:
             driver.release(owner)
 
+    def held(self, owner: str) -> bool:
+        """See the Protocol."""
+        return any(driver.held(owner) for driver in self._each)
+
     def begun(self, owners: Sequence[str]) -> list[str]:
         """See the Protocol."""
         found = {owner for driver in self._each for owner in driver.begun(owners)}
