@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import threading
@@ -145,6 +146,11 @@ def test_a_sandbox_whose_engine_died_while_starting_it_runs_when_it_is_asked_for
 # -- without an engine -------------------------------------------------------------------------------
 
 
+def new_engine_id() -> str:
+    """Nobody else's, not even of another run of these tests on this machine."""
+    return secrets.token_hex(32)
+
+
 @pytest.fixture
 def keeper(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
     """Makes what looks like the keeper of a container, with a child; the child's number is what it writes first."""
@@ -166,27 +172,47 @@ def keeper(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
 
 
 def test_what_keeps_a_container_is_ended_with_all_that_it_has_started_and_nothing_else_is(keeper) -> None:
-    ours, other = keeper("a" * 64), keeper("b" * 64)
+    engine_id = new_engine_id()
+    ours, other = keeper(engine_id), keeper(new_engine_id())
     child = int(ours.stdout.readline())
     # For a moment, until it has become another program, a child looks like what has made it.
-    eventually(lambda: docker_keepers.keepers("a" * 64) == [ours.pid])
-    assert docker_keepers.end("a" * 64, lambda: True, grace=0)
+    eventually(lambda: docker_keepers.keepers(engine_id) == [ours.pid])
+    assert docker_keepers.end(engine_id, lambda: True, grace=0)
     assert ours.wait(PATIENCE) < 0
     eventually(lambda: not Path(f"/proc/{child}/cmdline").exists() or not Path(f"/proc/{child}/cmdline").read_bytes())
     assert other.poll() is None
 
 
 def test_a_container_that_somebody_has_started_meanwhile_is_left_alone(keeper) -> None:
-    ours = keeper("a" * 64)
+    engine_id = new_engine_id()
+    ours = keeper(engine_id)
     ours.stdout.readline()
-    assert not docker_keepers.end("a" * 64, lambda: False, grace=0)
+    assert not docker_keepers.end(engine_id, lambda: False, grace=0)
     assert ours.poll() is None
 
 
+def test_what_keeps_a_start_that_somebody_has_begun_meanwhile_is_left_alone(keeper) -> None:
+    engine_id = new_engine_id()
+    forgotten = keeper(engine_id)
+    forgotten.stdout.readline()
+    begun: list[subprocess.Popen[str]] = []
+
+    def idle() -> bool:
+        forgotten.kill()
+        forgotten.wait()
+        begun.append(keeper(engine_id))
+        begun[0].stdout.readline()
+        return True
+
+    docker_keepers.end(engine_id, idle, grace=0)
+    assert begun[0].poll() is None
+
+
 def test_a_keeper_that_goes_by_itself_was_in_nobodys_way(keeper) -> None:
-    ours = keeper("a" * 64)
+    engine_id = new_engine_id()
+    ours = keeper(engine_id)
     ours.stdout.readline()
     ended = threading.Thread(target=lambda: (ours.kill(), ours.wait()))
     ended.start()
-    assert not docker_keepers.end("a" * 64, lambda: pytest.fail("nobody needs to know"), grace=PATIENCE)
+    assert not docker_keepers.end(engine_id, lambda: pytest.fail("nobody needs to know"), grace=PATIENCE)
     ended.join()

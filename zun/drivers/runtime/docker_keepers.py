@@ -16,7 +16,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -52,17 +52,21 @@ def end(engine_id: str, idle: Callable[[], bool], *, grace: float = _LAST_MOMENT
     """End the keepers of a container that the engine says does not run, and all that they keep, and wait until containerd has cleaned up.
     Returns whether there were any that did not go by themselves, in ``grace`` seconds.
 
-    ``idle`` is asked just before: whether the engine says so still. Raises EngineError for a keeper that is there after that, too.
+    ``idle`` is asked just before: whether the engine says so still. Only what was there before that is ended: what comes later is of a
+    start that somebody has begun since. Raises EngineError for a keeper that is there after that, too.
     """
-    if _gone(lambda: keepers(engine_id), grace) or not idle():
+    if _gone(lambda: keepers(engine_id), grace):
         return False
-    for pid in keepers(engine_id):
+    forgotten = set(keepers(engine_id))
+    if not idle():
+        return False
+    for pid in forgotten:
         LOG.warning("the engine has forgotten what process %d keeps of container %s: both are ended", pid, engine_id)
         _end(pid, engine_id)
-    if not _gone(lambda: keepers(engine_id), _DEATH):
+    if not _gone(lambda: forgotten.intersection(keepers(engine_id)), _DEATH):
         raise errors.EngineError(
             reason="an earlier life of it, which the engine has forgotten, keeps it from starting, and cannot be ended by the agent: "
-            f"the host's operator may end process {', '.join(map(str, keepers(engine_id)))}"
+            f"the host's operator may end process {', '.join(map(str, sorted(forgotten)))}"
         )
     time.sleep(_SETTLING)
     _gone(lambda: list(_called(engine_id)), _DEATH)
@@ -83,7 +87,7 @@ def _called(engine_id: str) -> Iterator[tuple[int, list[bytes]]]:
                     yield int(entry.name), words
 
 
-def _gone(what: Callable[[], list[Any]], longest: float) -> bool:
+def _gone(what: Callable[[], Collection[Any]], longest: float) -> bool:
     """Whether there is nothing of it left, in ``longest`` seconds."""
     until = time.monotonic() + longest
     while what():
