@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.conductor.draining import Operator
 from tests.invariants import check
 from zun import errors
 from zun.domain.lifecycle import Status
@@ -253,6 +254,30 @@ def test_a_container_that_cannot_be_restarted_says_why_for_as_long_as_it_is_trie
     world.settle()
     again = world.container(container.uuid)
     assert (again.status, again.status_reason) == (Status.RUNNING, None)
+    check(world)
+
+
+def test_what_is_stopped_on_purpose_says_nothing_of_the_restarts_before(world):
+    container = refused(world)
+    Operator(world).drain()
+    stopped = world.container(container.uuid)
+    assert (stopped.status, stopped.status_reason, stopped.error) == (Status.STOPPED, None, None)
+    check(world)
+
+
+def test_a_start_that_fails_after_failed_restarts_tells_only_of_itself(world):
+    container = world.create(**TWICE)
+    world.engines["one"].fail("start", errors.EngineError(reason="task 1f: already exists"), times=2)
+    die(world, container)
+    world.settle()
+    given_up = world.container(container.uuid)
+    assert given_up.status is Status.STOPPED
+    assert given_up.status_reason == "It could not be restarted: The container engine refused: task 1f: already exists"
+    world.engines["one"].fail("start", errors.EngineError(reason="no room"))
+    world.do("start", container, settle=False)
+    now(world)
+    failed = world.container(container.uuid)
+    assert (failed.status, failed.status_reason, failed.error) == (Status.ERROR, "The container engine refused: no room", None)
     check(world)
 
 

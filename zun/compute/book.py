@@ -61,6 +61,7 @@ class Entry:
     def begin_anew(self) -> None:
         """Its user has it started: what happened before counts no more."""
         self.restart_count = self.quick_deaths = 0
+        self.refusal = None
         if self.standing is not None:
             self.standing.condemned = None
 
@@ -157,6 +158,8 @@ def observe(entry: Entry, state: ContainerState | None) -> Observation:
         entry.started_at = state.started_at
         entry.refusal = None
     entry.engine_id = state.engine_id
+    # Of what is to be stopped nobody asks any more why it was not restarted.
+    wanted = state.state is EngineState.EXITED and entry.desired is Desired.RUNNING
     seen = Observation(
         container_uuid=uuid,
         state=EngineState.RESTARTING if entry.restarting and state.state is EngineState.EXITED else state.state,
@@ -164,7 +167,7 @@ def observe(entry: Entry, state: ContainerState | None) -> Observation:
         revision=state.revision,
         engine_id=state.engine_id,
         exit_code=None if state.finished_at is None else state.exit_code,
-        error=(entry.refusal if state.state is EngineState.EXITED else None) or state.error,
+        error=(entry.refusal if wanted else None) or state.error,
         started_at=state.started_at,
         finished_at=state.finished_at,
         restart_count=entry.restart_count,
