@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines import Dockerd, make_dockerd
+from tests.engines import Dockerd, absent, make_dockerd
 from tests.images import load_busybox
 from zun import errors
 from zun.conformance import runtime as suite
@@ -152,14 +152,15 @@ def new_engine_id() -> str:
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
-    """Makes what looks like the keeper of a container, with a child; the child's number is what it writes first."""
+def keeper(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Makes what looks like the keeper of a container, with a child; the child's number is what it writes first. Further words are those
+    of a program that runs it."""
     made: list[subprocess.Popen[str]] = []
     program = tmp_path / "containerd-shim-played"
     program.symlink_to("/bin/sh")
 
-    def make(engine_id: str) -> subprocess.Popen[str]:
-        words = [str(program), "-c", "sleep 1000 & echo $!; wait", "-id", engine_id]
+    def make(engine_id: str, *within: str) -> subprocess.Popen[str]:
+        words = [*within, str(program), "-c", "sleep 1000 & echo $!; wait", "-id", engine_id]
         made.append(subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True))
         return made[-1]
 
@@ -206,6 +207,16 @@ def test_what_keeps_a_start_that_somebody_has_begun_meanwhile_is_left_alone(keep
 
     docker_keepers.end(engine_id, idle, grace=0)
     assert begun[0].poll() is None
+
+
+def test_what_a_container_calls_a_keeper_is_none(keeper) -> None:
+    if os.geteuid() != 0:
+        absent("a PID namespace needs root")
+    engine_id = new_engine_id()
+    program = keeper(engine_id, "unshare", "--pid", "--fork", "--kill-child")
+    program.stdout.readline()
+    assert not docker_keepers.end(engine_id, lambda: True, grace=0)
+    assert program.poll() is None
 
 
 def test_a_keeper_that_goes_by_itself_was_in_nobodys_way(keeper) -> None:

@@ -6,7 +6,7 @@ refuses to start it for as long as the keeper lives, after a restart of its own 
 leaves it behind. Seen with Docker 20.10.24 over containerd 1.6.20, as 500 "task <id>: already exists" and 500 "id already in use".
 
 Neither status nor error code tells this refusal from others, and its words are not read: what tells it is the keeper, a process that the
-kernel shows. Where the engine's processes cannot be seen, there is none to be seen, and the refusal stands.
+kernel shows. Where the engine's processes are not in our PID namespace, there is none to be seen, and the refusal stands.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _LONGEST = 4096
 
 
 def keepers(engine_id: str) -> list[int]:
-    """The processes that keep this container. A container that calls a process of its own so can harm nobody but itself."""
+    """The processes that keep this container."""
     return [pid for pid, words in _called(engine_id) if not _ERRANDS.intersection(words)]
 
 
@@ -74,7 +74,8 @@ def end(engine_id: str, idle: Callable[[], bool], *, grace: float = _LAST_MOMENT
 
 
 def _called(engine_id: str) -> Iterator[tuple[int, list[bytes]]]:
-    """The processes whose command line says that they see to this container, and the words of that."""
+    """The processes whose command line says that they see to this container, and the words of that. What a container calls one of its
+    own processes is not heard: those are in a PID namespace further in."""
     for entry in _PROC.iterdir():
         if entry.name.isdecimal():
             with contextlib.suppress(OSError):
@@ -83,8 +84,14 @@ def _called(engine_id: str) -> Iterator[tuple[int, list[bytes]]]:
                     continue
                 with entry.joinpath("cmdline").open("rb") as line:
                     words = line.read(_LONGEST).split(b"\0")
-                if (_OPTION, engine_id.encode()) in pairwise(words):
+                if (_OPTION, engine_id.encode()) in pairwise(words) and not _further_in(entry):
                     yield int(entry.name), words
+
+
+def _further_in(entry: Path) -> bool:
+    """Whether a process has a number of its own in a PID namespace inside of ours (``NSpid`` in proc_pid_status(5))."""
+    lines = entry.joinpath("status").read_bytes().splitlines()
+    return any(line.startswith(b"NSpid:") and len(line.split()) > 2 for line in lines)
 
 
 def _gone(what: Callable[[], Collection[Any]], longest: float) -> bool:
