@@ -5,7 +5,7 @@ import pytest
 from tests.conductor.draining import Operator
 from tests.invariants import check
 from zun import errors
-from zun.domain.lifecycle import Status
+from zun.domain.lifecycle import EngineState, Status
 from zun.drivers.runtime.fake import FakeRuntime
 from zun.drivers.runtime.fake_engine import Program
 
@@ -254,6 +254,35 @@ def test_a_container_that_cannot_be_restarted_says_why_for_as_long_as_it_is_trie
     world.settle()
     again = world.container(container.uuid)
     assert (again.status, again.status_reason) == (Status.RUNNING, None)
+    check(world)
+
+
+def test_a_container_that_was_made_anew_and_then_refused_its_start_is_tried_again(world, monkeypatch):
+    container = world.create(**ALWAYS)
+    start, tries = FakeRuntime.start, []
+
+    def made_anew(runtime, uuid, revision=None):
+        tries.append(uuid)
+        if len(tries) > 1:
+            return start(runtime, uuid, revision)
+        things = world.engines["one"].things
+        thing = things.pop(runtime.inspect(uuid).engine_id)
+        thing.engine_id, thing.state, thing.started_at, thing.finished_at, thing.exit_code = "f" * 64, EngineState.CREATED, None, None, None
+        things[thing.engine_id] = thing
+        raise errors.EngineError(reason="no room")
+
+    monkeypatch.setattr(FakeRuntime, "start", made_anew)
+    die(world, container)
+    world.clock.pass_time(world.lives["one"].lanes.waits()[0])
+    now(world)
+    shown = world.container(container.uuid)
+    assert (shown.status, shown.status_reason) == (
+        Status.RESTARTING,
+        "It could not be restarted: The container engine refused: no room",
+    )
+    world.settle()
+    again = world.container(container.uuid)
+    assert (again.status, again.status_reason, again.incarnation) == (Status.RUNNING, None, 2)
     check(world)
 
 

@@ -147,6 +147,11 @@ def _entry(container: Container) -> Entry:
     return entry
 
 
+def is_down(entry: Entry, state: ContainerState) -> bool:
+    """Whether its life has ended. What was made anew for its restart, and then refused its start, has none yet: it is the same to its user."""
+    return state.state is EngineState.EXITED or (state.state is EngineState.CREATED and entry.refusal is not None)
+
+
 def observe(entry: Entry, state: ContainerState | None) -> Observation:
     """What the engine shows, as news of the right life: a new start, whoever made it, counts one incarnation."""
     uuid = entry.container.uuid
@@ -159,10 +164,11 @@ def observe(entry: Entry, state: ContainerState | None) -> Observation:
         entry.refusal = None
     entry.engine_id = state.engine_id
     # Of what is to be stopped nobody asks any more why it was not restarted.
-    wanted = state.state is EngineState.EXITED and entry.desired is Desired.RUNNING
+    down = is_down(entry, state)
+    wanted = down and entry.desired is Desired.RUNNING
     seen = Observation(
         container_uuid=uuid,
-        state=EngineState.RESTARTING if entry.restarting and state.state is EngineState.EXITED else state.state,
+        state=EngineState.RESTARTING if entry.restarting and down else state.state,
         incarnation=entry.incarnation,
         revision=state.revision,
         engine_id=state.engine_id,

@@ -238,8 +238,8 @@ class Watch:
             return
         if state is not None:
             keep(self._runtime, self._cores, entry.container, state)
-        if state is not None and state.state is EngineState.EXITED and not entry.restarting:
-            self._ended(entry, state.exit_code, state.started_at, state.finished_at)
+        if state is not None and book.is_down(entry, state) and not entry.restarting:
+            self._ended(entry, None if state.state is EngineState.CREATED else state.exit_code, state.started_at, state.finished_at)
         self._tell(entry, book.observe(entry, state))
 
     def _tell(self, entry: Entry, observation: Observation) -> None:
@@ -301,7 +301,7 @@ class Watch:
         entry.restarting, entry.refusal = False, None
         try:
             state = self._runtime.inspect(container_uuid)
-            if entry.desired is Desired.RUNNING and state is not None and state.state is EngineState.EXITED:
+            if entry.desired is Desired.RUNNING and state is not None and state.state in (EngineState.EXITED, EngineState.CREATED):
                 entry.restart_count += 1
                 self._raise_sandbox(entry)
                 self._runtime.start(container_uuid)
