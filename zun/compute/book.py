@@ -148,7 +148,7 @@ def _entry(container: Container) -> Entry:
 
 
 def is_down(entry: Entry, state: ContainerState) -> bool:
-    """Whether its life has ended. What was made anew for its restart, and then refused its start, has none yet: it is the same to its user."""
+    """Whether its life has ended. What was made anew for its restart, and then refused its start, has had none: that is no less down."""
     return state.state is EngineState.EXITED or (state.state is EngineState.CREATED and entry.refusal is not None)
 
 
